@@ -1,0 +1,103 @@
+//! The command line: one file per subcommand that does more than print.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigErrors, ThisMachine};
+
+mod healthcheck;
+mod migrate;
+mod secret;
+mod serve;
+
+/// Why a command failed; each kind has its exit code (docs/configuration.md).
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Exit code 1.
+    #[error("{0}")]
+    Failed(String),
+    /// Exit code 75, `EX_TEMPFAIL`: worth another try.
+    #[error("{0}")]
+    Database(String),
+    /// Exit code 78, `EX_CONFIG`.
+    #[error("{0}")]
+    Config(String),
+}
+
+impl CliError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Database(_) => 75,
+            Self::Config(_) => 78,
+        })
+    }
+}
+
+#[derive(Parser)]
+#[command(name = "auth-sidecar", version, about = "Better Auth's HTTP protocol as one static program")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service (the default)
+    Serve,
+    /// Bring the database's tables up to date
+    Migrate {
+        #[command(subcommand)]
+        action: Option<migrate::Action>,
+    },
+    /// Print the resolved settings, without secrets
+    Config,
+    /// Print a new secret for BETTER_AUTH_SECRET
+    Secret,
+    /// Ask a running service whether it is ready; for containers without curl
+    Healthcheck {
+        /// Address to ask; the default is the readiness of HOST and PORT
+        #[arg(long)]
+        url: Option<String>,
+    },
+    /// Print the version
+    Version,
+}
+
+/// Parses the command line and runs it.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
+        Command::Serve => load_config().and_then(serve::serve),
+        Command::Migrate { action } => load_config().and_then(|config| migrate::migrate(&config, action)),
+        Command::Config => load_config().map(|config| print!("{}", config.summary())),
+        Command::Secret => secret::secret(),
+        Command::Healthcheck { url } => healthcheck::healthcheck(url),
+        Command::Version => {
+            println!("auth-sidecar {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn load_config() -> Result<Config, CliError> {
+    let config = Config::from_env(std::env::vars(), &ThisMachine)
+        .map_err(|errors: ConfigErrors| CliError::Config(errors.to_string()))?;
+    for warning in &config.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(config)
+}
+
+/// Runs `future` to its end on a single-threaded runtime of its own.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(future)
+}

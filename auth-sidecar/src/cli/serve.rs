@@ -1,0 +1,144 @@
+//! `auth-sidecar serve`.
+
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use schema::migrations::{self, MigrateError};
+use schema::{Backend, Db, DbError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{CliError, block_on};
+use crate::app::{self, AppState};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::fields::column_rules;
+use crate::telemetry;
+
+/// A request's head must arrive within this time.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// An idle connection is closed after this time: longer than the 60 seconds common proxies keep theirs.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Waits between attempts to reach the database at the start, in milliseconds; the last one repeats.
+const BACKOFF_MS: [u64; 5] = [100, 250, 500, 1000, 2000];
+
+/// Runs the service until a signal ends it.
+pub fn serve(config: Config) -> Result<(), CliError> {
+    telemetry::init(config.http.log_format, &config.http.log_filter);
+    let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
+    let app = AppState::new(config, db, Clock::System).map_err(|error| CliError::Failed(error.to_string()))?;
+    block_on(run(web::Data::new(app)))
+}
+
+async fn run(app: web::Data<AppState>) -> Result<(), CliError> {
+    let config = &app.config;
+    let (host, port) = (config.listen.host.clone(), config.listen.port);
+    let factory = app.clone();
+    let server = HttpServer::new(move || App::new().configure(app::configure(factory.clone())))
+        .workers(config.http.workers)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(config.http.shutdown_timeout)
+        .disable_signals()
+        .bind((host.as_str(), port))
+        .map_err(|error| CliError::Failed(format!("cannot listen on {host}:{port}: {error}")))?
+        .run();
+
+    println!("{}", welcome(config, app.db.backend()));
+    let signals = stop_on_signals(server.handle(), app.clone())
+        .map_err(|error| CliError::Failed(format!("cannot listen for signals: {error}")))?;
+    let signals = actix_web::rt::spawn(signals);
+
+    let database = actix_web::rt::spawn(prepare_database(app.clone(), server.handle()));
+    let served = server.await;
+    signals.abort();
+    if database.is_finished()
+        && let Ok(Err(error)) = database.await
+    {
+        return Err(CliError::Database(error.to_string()));
+    }
+    served.map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// Migrates as soon as the database answers; until then the service is live but not ready.
+async fn prepare_database(app: web::Data<AppState>, server: ServerHandle) -> Result<(), MigrateError> {
+    let rules = column_rules(&app.config.fields);
+    let mut waits = BACKOFF_MS.iter().copied();
+    let mut wait = 0;
+    loop {
+        let outcome = if app.config.migrate_on_start {
+            migrations::up(&app.db, &rules).await
+        } else {
+            migrations::pending(&app.db).await.and_then(|pending| match pending.as_slice() {
+                [] => Ok(()),
+                names => Err(MigrateError::Migration(format!(
+                    "run `auth-sidecar migrate` first: {} missing",
+                    names.join(", ")
+                ))),
+            })
+        };
+        match outcome {
+            Ok(()) => {
+                app.set_database_ready();
+                tracing::info!("ready");
+                return Ok(());
+            }
+            Err(error @ MigrateError::Database(DbError::Unavailable(_))) => {
+                wait = waits.next().unwrap_or(wait);
+                tracing::warn!(%error, "waiting for the database");
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the database cannot be used");
+                server.stop(false).await;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// The first signal drains, the second ends the process at once.
+fn stop_on_signals(
+    server: ServerHandle,
+    app: web::Data<AppState>,
+) -> std::io::Result<impl Future<Output = ()> + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        any(&mut terminate, &mut interrupt).await;
+        tracing::info!("stopping: no new connections, requests under way are finished");
+        app.start_draining();
+        let stop = actix_web::rt::spawn(async move { server.stop(true).await });
+        any(&mut terminate, &mut interrupt).await;
+        stop.abort();
+        tracing::warn!("second signal: stopping at once");
+        std::process::exit(1);
+    })
+}
+
+async fn any(a: &mut Signal, b: &mut Signal) {
+    tokio::select! { _ = a.recv() => {} , _ = b.recv() => {} }
+}
+
+/// What somebody who has just started the program wants to know.
+fn welcome(config: &Config, backend: Backend) -> String {
+    let mode = if config.dev { "dev mode" } else { "production" };
+    let database = match backend {
+        Backend::Sqlite => format!("SQLite, {}", config.database_shown()),
+        Backend::Postgres => format!("PostgreSQL, {}", config.database_shown()),
+    };
+    let base = config.auth_url();
+    let client = if config.base_path == "/api/auth" { config.base_url.clone() } else { base.clone() };
+    let mut lines = vec![
+        format!("auth-sidecar {} ({mode})", env!("CARGO_PKG_VERSION")),
+        format!("  listening   http://{}:{}", config.listen.host, config.listen.port),
+        format!("  Better Auth {base}"),
+    ];
+    if let Some(prefix) = &config.http.api_prefix {
+        lines.push(format!("  REST        {}{prefix}/register, /login, /me, /profile", config.base_url));
+    }
+    lines.push(format!("  database    {database}"));
+    lines.push(format!("  trusts      {}", config.trusted_origins.join(", ")));
+    lines.push(format!("  client      createAuthClient({{ baseURL: \"{client}\" }})"));
+    lines.join("\n")
+}

@@ -1,0 +1,259 @@
+//! One request on its way through the service, and the answer as it grows.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::web;
+use serde_json::{Map, Value};
+
+use crate::app::AppState;
+use crate::client_ip::client_ip;
+use crate::cookies::{RequestCookies, ResponseCookies, SessionCookies};
+use crate::error::{ApiError, codes};
+use crate::fields::lookalikes;
+use crate::flows::read_session::{self, CurrentSession, ReadSession};
+use crate::origins::{self, OriginHeaders};
+
+/// What a handler gets: the request, checked up to the body, and the answer's cookies and headers.
+pub struct Context {
+    /// Configuration, database, clock, hashing threads.
+    pub app: web::Data<AppState>,
+    /// The request; its path, query and body are better taken from the members below.
+    pub request: HttpRequest,
+    /// The value of the route's `:parameter`, undecoded; empty when the route has none.
+    pub parameter: String,
+    /// The query; a repeated key is an array of strings.
+    pub query: Map<String, Value>,
+    /// The parsed body; `None` when the request has none.
+    pub body: Option<Value>,
+    /// The request's cookies.
+    pub cookies: RequestCookies,
+    /// The answer's `Set-Cookie` lines. They are sent with an error too.
+    pub set_cookies: ResponseCookies,
+    /// Further headers of the answer. They are sent with an error too.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whose request it turned out to be; for the request log.
+    pub user_id: Option<String>,
+}
+
+impl Context {
+    /// A request header as text; `None` when absent. See [`header`].
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        header(&self.request, name)
+    }
+
+    /// Adds a header to the answer; a value that no header can hold is dropped.
+    pub fn set_header(&mut self, name: HeaderName, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.retain(|(n, _)| n != name);
+            self.headers.push((name, value));
+        }
+    }
+
+    /// The client's address as the configured headers tell it.
+    #[must_use]
+    pub fn client_ip(&self) -> Option<String> {
+        client_ip(&self.app.config.client_ip, |name| self.header(name))
+    }
+
+    /// Check B of the contract: the extra CSRF rules of the sign-in and sign-up forms.
+    ///
+    /// # Errors
+    /// 403 when the request comes from a page that is not trusted.
+    pub fn check_form_csrf(&self) -> Result<(), ApiError> {
+        Ok(self.with_origin_headers(|headers| origins::check_form_csrf(&self.app.origins, headers))?)
+    }
+
+    /// Check A of the contract: a request with a cookie must come from a trusted origin.
+    ///
+    /// # Errors
+    /// 403 when it does not.
+    pub fn check_origin(&self) -> Result<(), ApiError> {
+        Ok(self.with_origin_headers(|headers| origins::check_origin(&self.app.origins, headers, false))?)
+    }
+
+    /// Check D of the contract: the callback of a mailed link.
+    ///
+    /// # Errors
+    /// 403 `INVALID_CALLBACK_URL` when it is not trusted.
+    pub fn check_callback(&self, url: Option<&str>) -> Result<(), ApiError> {
+        match url.filter(|url| !url.is_empty()) {
+            Some(url) if !self.app.origins.trusts_callback(url) => {
+                Err(ApiError::new(StatusCode::FORBIDDEN, &codes::INVALID_CALLBACK_URL))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn with_origin_headers<T>(&self, check: impl FnOnce(&OriginHeaders<'_>) -> T) -> T {
+        let get = |name| self.header(name);
+        let (origin, referer) = (get("origin"), get("referer"));
+        let (site, mode, dest) = (get("sec-fetch-site"), get("sec-fetch-mode"), get("sec-fetch-dest"));
+        let own_origin = self.app.own_origin(get("host").as_deref());
+        check(&OriginHeaders {
+            origin: origin.as_deref(),
+            referer: referer.as_deref(),
+            has_cookie: self.request.headers().contains_key("cookie"),
+            sec_fetch_site: site.as_deref(),
+            sec_fetch_mode: mode.as_deref(),
+            sec_fetch_dest: dest.as_deref(),
+            own_origin: &own_origin,
+        })
+    }
+
+    /// In dev mode, names a member that looks like a declared field but is not one, in the log and in
+    /// a header: the protocol drops unknown members silently.
+    pub fn warn_of_lookalikes(&mut self, members: &Map<String, Value>) {
+        if !self.app.config.dev {
+            return;
+        }
+        let warnings: Vec<String> = lookalikes(&self.app.config.fields.user, members)
+            .into_iter()
+            .map(|(sent, field)| format!("unknown field {sent:?} was ignored; did you mean {:?}?", field.key))
+            .collect();
+        if !warnings.is_empty() {
+            let text = warnings.join("; ");
+            tracing::warn!("{text}");
+            self.set_header(HeaderName::from_static("x-auth-sidecar-warning"), &text);
+        }
+    }
+
+    /// Session class S: a session, from the cookie cache if there is one.
+    ///
+    /// # Errors
+    /// 401 without a session, 503 when the database cannot tell.
+    pub async fn require_session(&mut self) -> Result<CurrentSession, ApiError> {
+        self.session_middleware(false).await
+    }
+
+    /// Session class A: a session as the database has it now.
+    ///
+    /// # Errors
+    /// 401 without a session, 503 when the database cannot tell.
+    pub async fn require_authoritative_session(&mut self) -> Result<CurrentSession, ApiError> {
+        self.session_middleware(true).await
+    }
+
+    /// Session class F: class S, and begun within the fresh age.
+    ///
+    /// # Errors
+    /// 401 without a session, 403 `SESSION_NOT_FRESH`, 503 when the database cannot tell.
+    pub async fn require_fresh_session(&mut self) -> Result<CurrentSession, ApiError> {
+        let current = self.require_session().await?;
+        if current.is_fresh(&self.app) { Ok(current) } else { Err(read_session::not_fresh()) }
+    }
+
+    /// Inline reading, as some handlers do it: no session is no error.
+    ///
+    /// # Errors
+    /// 503 when the database cannot tell.
+    pub async fn find_session(&mut self, authoritative: bool) -> Result<Option<CurrentSession>, ApiError> {
+        let mut set_cookies = ResponseCookies::default();
+        let found = self.read_as_middleware(authoritative, &mut set_cookies).await?;
+        self.set_cookies.extend(set_cookies);
+        Ok(found)
+    }
+
+    async fn session_middleware(&mut self, authoritative: bool) -> Result<CurrentSession, ApiError> {
+        let mut set_cookies = ResponseCookies::default();
+        let found = self.read_as_middleware(authoritative, &mut set_cookies).await?;
+        if found.is_some() {
+            // upstream: better-call's `createInternalContext` copies the headers of a middleware
+            // that passed with `set`, so that of several cookies only the last survives.
+            set_cookies.keep_last();
+        }
+        self.set_cookies.extend(set_cookies);
+        found.ok_or_else(ApiError::unauthorized)
+    }
+
+    async fn read_as_middleware(
+        &mut self,
+        authoritative: bool,
+        set_cookies: &mut ResponseCookies,
+    ) -> Result<Option<CurrentSession>, ApiError> {
+        let query = read_session::Switches::from_query(&self.query);
+        let how = ReadSession {
+            disable_cookie_cache: authoritative || query.disable_cookie_cache,
+            disable_refresh: query.disable_refresh,
+            may_write: !self.app.config.session.defer_refresh,
+        };
+        // upstream `getSessionFromCtx` takes any error for "no session"; ours lets a failing
+        // database through, which is no reason to call somebody signed out.
+        let found = match read_session::read_session(self, how, set_cookies).await {
+            Err(ApiError::Refused { .. }) => None,
+            other => other?,
+        };
+        self.user_id = found.as_ref().map(|found| found.current.user_id.clone());
+        Ok(found.map(|found| found.current))
+    }
+
+    /// Sets the session cookies for a session that was begun or changed; `remember` as the sign-in
+    /// said, or `None` to keep to what the request's `dont_remember` cookie says.
+    pub fn set_session_cookie(&mut self, current: &CurrentSession, remember: Option<bool>) {
+        let (cookies, set_cookies) = self.session_cookies();
+        let cached = Some((&current.session, &current.user));
+        cookies.set_session_cookie(set_cookies, &current.token, remember.map(|remember| !remember), None, cached);
+    }
+
+    /// Expires every cookie of the session.
+    pub fn delete_session_cookies(&mut self) {
+        let (cookies, set_cookies) = self.session_cookies();
+        cookies.delete_session_cookies(set_cookies, false);
+    }
+
+    /// The rules of the session cookies for this request, beside the answer's cookies.
+    pub fn session_cookies(&mut self) -> (SessionCookies<'_>, &mut ResponseCookies) {
+        (session_cookies(&self.app, &self.cookies), &mut self.set_cookies)
+    }
+}
+
+/// The rules of the session cookies, bound to a request's cookies and to now.
+#[must_use]
+pub fn session_cookies<'a>(app: &'a AppState, cookies: &'a RequestCookies) -> SessionCookies<'a> {
+    SessionCookies {
+        settings: &app.config.cookies,
+        cache: app.config.session.cookie_cache.as_ref(),
+        secrets: &app.config.secrets,
+        request: cookies,
+        now_ms: app.clock.now_ms(),
+        expires_in: app.config.session.expires_in,
+    }
+}
+
+/// A request header as text, read as Latin-1 as Node reads it, so that odd bytes make a value that
+/// matches nothing instead of an absent one. Repeated headers are joined with `, `, as the Fetch
+/// standard joins them.
+#[must_use]
+pub fn header(request: &HttpRequest, name: &str) -> Option<String> {
+    let values: Vec<String> = request
+        .headers()
+        .get_all(name)
+        .map(|value| value.as_bytes().iter().copied().map(char::from).collect())
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn repeated_headers_are_joined() {
+        let request = TestRequest::default()
+            .append_header(("x-forwarded-for", "203.0.113.1"))
+            .append_header(("x-forwarded-for", "203.0.113.2"))
+            .to_http_request();
+        assert_eq!(header(&request, "x-forwarded-for").as_deref(), Some("203.0.113.1, 203.0.113.2"));
+        assert_eq!(header(&request, "origin"), None);
+    }
+
+    #[test]
+    fn a_header_of_odd_bytes_is_not_absent() {
+        let value = HeaderValue::from_bytes(b"http://\xe9vil.example").unwrap();
+        let request = TestRequest::default().append_header(("origin", value)).to_http_request();
+        assert_eq!(header(&request, "origin").as_deref(), Some("http://\u{e9}vil.example"));
+    }
+}

@@ -1,0 +1,6 @@
+//! What more than one route does.
+
+pub mod credentials;
+pub mod email_tokens;
+pub mod read_session;
+pub mod start_session;

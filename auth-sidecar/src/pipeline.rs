@@ -1,0 +1,289 @@
+//! The way of a request, in the order that decides which error wins
+//! (contract: request pipeline; upstream `api/index` `router` and better-call `createRouter`).
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
+};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use futures_util::FutureExt as _;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::app::AppState;
+use crate::client_ip::client_ip;
+use crate::context::{Context, header};
+use crate::cookies::{RequestCookies, ResponseCookies};
+use crate::error::{ApiError, ErrorBody, codes};
+use crate::extract::body::read_body;
+use crate::extract::check::find_nul;
+use crate::ids::random_string;
+use crate::origins::{OriginRefusal, UrlLabel, UrlRefusal, check_urls};
+use crate::rate_limit::normalize_pathname;
+use crate::routes::{self, Answer, AnswerBody, Route, profile_api};
+
+const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
+
+/// After how many seconds a caller may try again when the database or the hashing threads could
+/// not serve it.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// Answers any request. A panic on the way becomes a 500; the process, the pool and its locks live on.
+pub async fn handle(request: HttpRequest, payload: web::Payload, app: web::Data<AppState>) -> HttpResponse {
+    let started = Instant::now();
+    let mut log = LogLine { route: "-", user_id: None, failure: None };
+    let walk = AssertUnwindSafe(walk(&request, payload, &app, &mut log)).catch_unwind().await;
+    let mut response = walk.unwrap_or_else(|_| {
+        log.failure = Some("panic".to_owned());
+        HttpResponse::InternalServerError().finish()
+    });
+    if app.is_draining() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    log.write(&request, response.status(), started);
+    response
+}
+
+/// The one line a request leaves in the log: never an address, a cookie, a token or a body.
+struct LogLine {
+    route: &'static str,
+    user_id: Option<String>,
+    failure: Option<String>,
+}
+
+impl LogLine {
+    fn write(self, request: &HttpRequest, status: StatusCode, started: Instant) {
+        let id = header(request, "x-request-id")
+            .filter(|id| id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+            .unwrap_or_else(|| random_string(12));
+        let (method, status) = (request.method().as_str(), status.as_u16());
+        let ms = started.elapsed().as_millis();
+        let (route, user_id) = (self.route, self.user_id.as_deref().unwrap_or("-"));
+        if status >= 500 {
+            let cause = self.failure.as_deref().unwrap_or("-");
+            tracing::error!(id, method, route, status, user_id, ms, cause, "request");
+        } else {
+            tracing::info!(id, method, route, status, user_id, ms, "request");
+        }
+    }
+}
+
+/// A request's place in the route tables.
+struct Place {
+    /// The path below its prefix, as the rate limiter and the disabled paths know it.
+    normalized: String,
+    /// The route, with the value of its parameter.
+    route: Option<(&'static Route, String)>,
+    /// Whether it belongs to the plain REST face.
+    profile_face: bool,
+}
+
+async fn walk(
+    request: &HttpRequest,
+    payload: web::Payload,
+    app: &web::Data<AppState>,
+    log: &mut LogLine,
+) -> HttpResponse {
+    let Some((path, query)) = parse_target(request) else { return not_found() };
+    let place = find_place(app, request.method(), &path);
+    let config = &app.config;
+
+    if config.http.disabled_paths.contains(&place.normalized) {
+        return HttpResponse::NotFound().content_type("text/plain;charset=UTF-8").body("Not Found");
+    }
+    // Without addresses everybody would share one bucket: upstream does not limit then.
+    if !config.client_ip.disabled {
+        let ip = client_ip(&config.client_ip, |name| header(request, name));
+        if let Err(after) = app.limiter.check(ip.as_deref(), &place.normalized, app.clock.now_ms()) {
+            return too_many_requests(after.0, place.profile_face);
+        }
+    }
+    let Some((route, parameter)) = place.route else {
+        return if place.profile_face { profile_api::not_found() } else { not_found() };
+    };
+    log.route = route.path;
+
+    let mut cx = Context {
+        app: app.clone(),
+        request: request.clone(),
+        parameter,
+        query,
+        body: None,
+        cookies: RequestCookies::new(request.headers().get_all("cookie").map(|value| value.as_bytes())),
+        set_cookies: ResponseCookies::default(),
+        headers: Vec::new(),
+        user_id: None,
+    };
+    if place.profile_face {
+        profile_api::accept_bearer(&mut cx);
+    }
+    let result = run(&mut cx, route, payload).await;
+    log.user_id = cx.user_id.take();
+    let result = if place.profile_face { result.map_err(profile_api::coded) } else { result };
+    if let Err(ApiError::Internal(cause) | ApiError::Unavailable(cause)) = &result {
+        log.failure = Some(cause.to_string());
+    }
+    respond(&cx, route, result)
+}
+
+/// Body, origin, addresses, then the handler, which checks its schema first and then its session.
+async fn run(cx: &mut Context, route: &Route, payload: web::Payload) -> Result<Answer, ApiError> {
+    let method = cx.request.method().clone();
+    let limit = cx.app.config.http.body_limit;
+    cx.body = read_body(&method, cx.request.headers(), payload, route.media, limit).await?;
+    if method != Method::GET {
+        cx.check_origin()?;
+        check_urls(&cx.app.origins, cx.body.as_ref(), cx.query.get("callbackURL"))?;
+    }
+    let query = Value::Object(std::mem::take(&mut cx.query));
+    let nul = cx.body.as_ref().and_then(|body| find_nul(body, "body")).or_else(|| find_nul(&query, "query"));
+    if let Value::Object(query) = query {
+        cx.query = query;
+    }
+    if let Some(path) = nul {
+        return Err(ApiError::validation(format!("[{path}] Invalid input: NUL characters are not allowed")));
+    }
+    (route.run)(cx).await
+}
+
+/// Path and query as the WHATWG URL parser sees them: dot segments resolved, percent-encoding kept.
+fn parse_target(request: &HttpRequest) -> Option<(String, Map<String, Value>)> {
+    let target = request.uri().path_and_query()?.as_str();
+    let url = Url::parse(&format!("http://host.invalid{target}")).ok()?;
+    let mut query = Map::new();
+    for (key, value) in url.query_pairs() {
+        let value = Value::String(value.into_owned());
+        match query.get_mut(key.as_ref()) {
+            None => {
+                query.insert(key.into_owned(), value);
+            }
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    Some((url.path().to_owned(), query))
+}
+
+fn find_place(app: &AppState, method: &Method, path: &str) -> Place {
+    if let Some(prefix) = &app.config.http.api_prefix
+        && let Some(below) = path.strip_prefix(prefix.as_str())
+        && below.starts_with('/')
+    {
+        let route = routes::find(routes::PROFILE_ROUTES, method, below);
+        return Place { normalized: profile_api::limited_as(below).to_owned(), route, profile_face: true };
+    }
+    let base_path = app.config.base_path.as_str();
+    let below = path.strip_prefix(base_path).filter(|below| below.starts_with('/'));
+    Place {
+        normalized: normalize_pathname(path, base_path).to_owned(),
+        route: below.and_then(|below| routes::find(routes::ROUTES, method, below)),
+        profile_face: false,
+    }
+}
+
+fn respond(cx: &Context, route: &Route, result: Result<Answer, ApiError>) -> HttpResponse {
+    let status = result.as_ref().map_or_else(ApiError::status, |answer| answer.status);
+    let mut response = HttpResponseBuilder::new(status);
+    for (name, value) in &cx.headers {
+        response.insert_header((name.clone(), value.clone()));
+    }
+    for line in cx.set_cookies.lines() {
+        if let Ok(value) = HeaderValue::from_str(line) {
+            response.append_header((SET_COOKIE, value));
+        }
+    }
+    // Everything but the plain facts may carry a session or a token.
+    let may_be_secret = !matches!(route.path, "/ok" | "/error");
+    if cx.app.config.http.no_store && may_be_secret && !cx.headers.iter().any(|(name, _)| name == CACHE_CONTROL) {
+        response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    }
+    match result {
+        Ok(Answer { body: AnswerBody::Json(body), .. }) => json(&mut response, body.to_string()),
+        Ok(Answer { body: AnswerBody::Html(page), .. }) => {
+            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/html")));
+            response.body(page)
+        }
+        Ok(Answer { body: AnswerBody::Redirect { to, json_type }, .. }) => {
+            if json_type {
+                response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+            }
+            if let Ok(to) = HeaderValue::from_str(&to) {
+                response.insert_header((LOCATION, to));
+            }
+            response.finish()
+        }
+        Err(error) => respond_error(&mut response, &error),
+    }
+}
+
+fn respond_error(response: &mut HttpResponseBuilder, error: &ApiError) -> HttpResponse {
+    match error {
+        ApiError::Refused { body, .. } => json(response, body.to_json().unwrap_or_default()),
+        ApiError::Unavailable(_) => {
+            response.insert_header((RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS)));
+            json(response, coded(&codes::SERVICE_UNAVAILABLE))
+        }
+        ApiError::Internal(_) => response.finish(),
+    }
+}
+
+fn json(response: &mut HttpResponseBuilder, body: String) -> HttpResponse {
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    response.body(body)
+}
+
+fn coded(code: &'static codes::ErrorCode) -> String {
+    ErrorBody::Coded { code: code.code, message: code.message.into() }.to_json().unwrap_or_default()
+}
+
+fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().finish()
+}
+
+/// upstream `rate-limiter` `rateLimitResponse`: no code, and `X-Retry-After` for `Retry-After`.
+fn too_many_requests(after_seconds: u64, profile_face: bool) -> HttpResponse {
+    let body = if profile_face {
+        coded(&codes::TOO_MANY_REQUESTS)
+    } else {
+        ErrorBody::Message(codes::TOO_MANY_REQUESTS.message.into()).to_json().unwrap_or_default()
+    };
+    let mut response = HttpResponse::TooManyRequests();
+    response.insert_header((X_RETRY_AFTER, after_seconds.to_string()));
+    json(&mut response, body)
+}
+
+impl From<OriginRefusal> for ApiError {
+    fn from(refusal: OriginRefusal) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            match refusal {
+                OriginRefusal::MissingOrNull => &codes::MISSING_OR_NULL_ORIGIN,
+                OriginRefusal::Invalid => &codes::INVALID_ORIGIN,
+                OriginRefusal::CrossSiteNavigation => &codes::CROSS_SITE_NAVIGATION_LOGIN_BLOCKED,
+            },
+        )
+    }
+}
+
+impl From<UrlRefusal> for ApiError {
+    fn from(refusal: UrlRefusal) -> Self {
+        match refusal {
+            UrlRefusal::NotAString { label } => Self::message_only(
+                StatusCode::BAD_REQUEST,
+                format!("Invalid {}: expected a string", label.as_str()),
+            ),
+            UrlRefusal::Untrusted { label } => Self::new(
+                StatusCode::FORBIDDEN,
+                match label {
+                    UrlLabel::Callback => &codes::INVALID_CALLBACK_URL,
+                    UrlLabel::Redirect => &codes::INVALID_REDIRECT_URL,
+                    UrlLabel::ErrorCallback => &codes::INVALID_ERROR_CALLBACK_URL,
+                    UrlLabel::NewUserCallback => &codes::INVALID_NEW_USER_CALLBACK_URL,
+                },
+            ),
+        }
+    }
+}

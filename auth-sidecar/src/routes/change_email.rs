@@ -1,0 +1,70 @@
+//! `POST /change-email` (upstream `api/routes/update-user`, `changeEmail`).
+
+use actix_web::http::StatusCode;
+use schema::{UserChanges, users};
+
+use super::Answer;
+use crate::context::Context;
+use crate::error::{ApiError, codes};
+use crate::extract::Check;
+use crate::flows::email_tokens::EmailToken;
+use crate::wire;
+
+/// Changes the user's address: at once while it is unproven and that is allowed, else by a link
+/// mailed to the new one. A taken address gives the same answer.
+///
+/// # Errors
+/// 400 for a bad body, when it is switched off or impossible, or for the same address; 401; 503.
+pub async fn change_email(cx: &mut Context) -> Result<Answer, ApiError> {
+    let mut check = Check::body(cx.body.as_ref());
+    let new_email = check.email("newEmail").to_lowercase();
+    let callback_url = check.maybe_string("callbackURL");
+    check.finish()?;
+    let mut current = cx.require_authoritative_session().await?;
+    let settings = &cx.app.config.user.change_email;
+    if !settings.enabled {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::CHANGE_EMAIL_DISABLED));
+    }
+    if new_email == current.email {
+        return Err(ApiError::message_only(StatusCode::BAD_REQUEST, "Email is the same"));
+    }
+    let at_once = !current.email_verified() && settings.update_without_verification;
+    if !at_once && !cx.app.mailer.is_on() {
+        return Err(ApiError::message_only(StatusCode::BAD_REQUEST, "Verification email isn't enabled"));
+    }
+    let wanted = new_email.clone();
+    let taken = cx.app.db.read(move |conn| users::find_user_by_email(conn, &wanted)).await?;
+    if taken.is_some() {
+        return Ok(Answer::status_true());
+    }
+    if !at_once {
+        let token = EmailToken {
+            email: current.email.clone(),
+            update_to: Some(new_email.clone()),
+            request_type: Some("change-email-verification".to_owned()),
+            user_id: Some(current.user_id.clone()),
+        };
+        token.mail(cx, &new_email, callback_url.as_deref())?;
+        return Ok(Answer::status_true());
+    }
+    let changes = UserChanges {
+        email: Some(new_email.clone()),
+        updated_at: Some(cx.app.clock.now()),
+        ..UserChanges::default()
+    };
+    let user_id = current.user_id.clone();
+    match cx.app.db.write(move |conn| users::update_user(conn, &user_id, &changes)).await {
+        Ok(Some(user)) => {
+            current.user = wire::user(&user, &cx.app.config.fields);
+            cx.set_session_cookie(&current, None);
+            if cx.app.mailer.is_on() {
+                EmailToken::proof(&user.email, &user.id).mail(cx, &user.email, callback_url.as_deref())?;
+            }
+        }
+        Ok(None) => return Err(ApiError::unauthorized()),
+        // Somebody else took the address in the meantime: as above.
+        Err(error) if error.is_unique_on("users", "email") => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Answer::status_true())
+}

@@ -1,0 +1,146 @@
+//! `send-verification-email` and `verify-email` (upstream `api/routes/email-verification`).
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use schema::{UserChanges, users};
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::context::Context;
+use crate::error::{ApiError, ErrorCode, codes};
+use crate::extract::Check;
+use crate::flows::email_tokens::EmailToken;
+use crate::links::append_query;
+use crate::wire;
+
+/// The least time an answer to a stranger takes, so that it does not tell whether an address is
+/// known: 500 milliseconds.
+const ANSWER_FLOOR: Duration = Duration::from_millis(500);
+
+/// Mails a link that proves an address.
+///
+/// # Errors
+/// 400 for a bad body, when no mail can be sent, or when a signed-in user asks for another address
+/// or a proven one; 503.
+pub async fn send_verification_email(cx: &mut Context) -> Result<Answer, ApiError> {
+    let mut check = Check::body(cx.body.as_ref());
+    let email = check.email("email");
+    let callback_url = check.maybe_string("callbackURL");
+    check.finish()?;
+    if !cx.app.mailer.is_on() {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::VERIFICATION_EMAIL_NOT_ENABLED));
+    }
+    let email = email.to_lowercase();
+    let Some(current) = cx.find_session(false).await? else {
+        let floor = tokio::time::sleep(ANSWER_FLOOR);
+        let wanted = email.clone();
+        let user = cx.app.db.read(move |conn| users::find_user_by_email(conn, &wanted)).await?;
+        if let Some(user) = user.filter(|user| !user.email_verified) {
+            EmailToken::proof(&user.email, &user.id).mail(cx, &user.email, callback_url.as_deref())?;
+        }
+        floor.await;
+        return Ok(Answer::status_true());
+    };
+    if current.email != email {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::EMAIL_MISMATCH));
+    }
+    if current.email_verified() {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::EMAIL_ALREADY_VERIFIED));
+    }
+    EmailToken::proof(&current.email, &current.user_id).mail(cx, &current.email, callback_url.as_deref())?;
+    Ok(Answer::status_true())
+}
+
+/// Where a mailed link leads: proves an address, or takes a step of changing it.
+///
+/// # Errors
+/// 400 for a bad query, 403 for an untrusted callback, 401 (or a redirect, when there is a
+/// callback) for a bad token; 503.
+pub async fn verify_email(cx: &mut Context) -> Result<Answer, ApiError> {
+    let mut check = Check::query(&cx.query);
+    let token = check.string("token");
+    let callback_url = check.maybe_string("callbackURL");
+    check.finish()?;
+    cx.check_callback(callback_url.as_deref())?;
+    let callback = callback_url.as_deref().filter(|url| !url.is_empty());
+    let token = match EmailToken::verify(cx, &token)? {
+        Ok(token) => token,
+        Err(code) => return refuse(callback, code),
+    };
+    match token.update_to.clone().filter(|to| !to.is_empty()) {
+        Some(update_to) => change_email(cx, &token, update_to, callback).await,
+        None => prove_email(cx, &token, callback).await,
+    }
+}
+
+async fn prove_email(cx: &mut Context, token: &EmailToken, callback: Option<&str>) -> Result<Answer, ApiError> {
+    let email = token.email.clone();
+    let Some(user) = cx.app.db.read(move |conn| users::find_user_by_email(conn, &email)).await? else {
+        return refuse(callback, &codes::USER_NOT_FOUND);
+    };
+    if token.user_id.as_ref().is_some_and(|id| !id.is_empty() && *id != user.id) {
+        return refuse(callback, &codes::INVALID_TOKEN);
+    }
+    if !user.email_verified {
+        let changes = UserChanges {
+            email_verified: Some(true),
+            updated_at: Some(cx.app.clock.now()),
+            ..UserChanges::default()
+        };
+        cx.app.db.write(move |conn| users::update_user(conn, &user.id, &changes)).await?;
+    }
+    done(callback, json!({ "status": true, "user": Value::Null }))
+}
+
+async fn change_email(
+    cx: &mut Context,
+    token: &EmailToken,
+    update_to: String,
+    callback: Option<&str>,
+) -> Result<Answer, ApiError> {
+    let Some(user_id) = token.user_id.clone().filter(|id| !id.is_empty()) else {
+        return refuse(callback, &codes::INVALID_TOKEN);
+    };
+    let id = user_id.clone();
+    let Some(user) = cx.app.db.read(move |conn| users::find_user_by_id(conn, &id)).await? else {
+        return refuse(callback, &codes::USER_NOT_FOUND);
+    };
+    if user.email != token.email {
+        return refuse(callback, &codes::INVALID_TOKEN);
+    }
+    let current = cx.find_session(false).await?;
+    if current.as_ref().is_some_and(|current| current.user_id != user_id) {
+        return refuse(callback, &codes::INVALID_USER);
+    }
+    let changes = UserChanges {
+        email: Some(update_to),
+        updated_at: Some(cx.app.clock.now()),
+        ..UserChanges::default()
+    };
+    let updated = cx.app.db.write(move |conn| users::update_user(conn, &user_id, &changes)).await;
+    let updated = match updated {
+        Ok(Some(user)) => user,
+        Ok(None) => return refuse(callback, &codes::USER_NOT_FOUND),
+        // Somebody else took the address in the meantime.
+        Err(error) if error.is_unique_on("users", "email") => {
+            return refuse(callback, &codes::USER_ALREADY_EXISTS);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let user = wire::user(&updated, &cx.app.config.fields);
+    if let Some(mut current) = current {
+        current.user = user.clone();
+        cx.set_session_cookie(&current, None);
+    }
+    done(callback, json!({ "status": true, "user": Value::Object(user) }))
+}
+
+fn done(callback: Option<&str>, body: Value) -> Result<Answer, ApiError> {
+    Ok(callback.map_or_else(|| Answer::json(body), |to| Answer::redirect(to.to_owned())))
+}
+
+fn refuse(callback: Option<&str>, code: &'static ErrorCode) -> Result<Answer, ApiError> {
+    let to = callback.and_then(|callback| append_query(callback, &format!("error={}", code.code)));
+    to.map(Answer::redirect).ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, code))
+}

@@ -1,0 +1,156 @@
+//! `POST /sign-up/email` (upstream `api/routes/sign-up`).
+
+use actix_web::http::StatusCode;
+use schema::{Account, AnyConnection, DbError, Session, User, accounts, sessions, users};
+use serde_json::{Map, Value, json};
+
+use super::Answer;
+use crate::context::Context;
+use crate::email_form::is_email;
+use crate::error::{ApiError, codes};
+use crate::extract::Check;
+use crate::fields::{Action, parse_input};
+use crate::flows::credentials::new_account;
+use crate::flows::read_session::CurrentSession;
+use crate::flows::start_session::new_session;
+use crate::ids::generate_id;
+use crate::wire::{self, declared::{merge_json, user_changes}};
+
+/// The members of a sign-up.
+pub struct SignUpBody {
+    /// Shown to others; may be empty.
+    pub name: String,
+    /// As typed; stored in lower case.
+    pub email: String,
+    /// As typed.
+    pub password: String,
+    /// Address of a picture.
+    pub image: Option<String>,
+    /// False asks for a session that ends with the browser.
+    pub remember: bool,
+    /// All members, for the declared fields.
+    pub members: Map<String, Value>,
+}
+
+/// What a sign-up did.
+pub enum SignedUp {
+    /// User, account and session were made; the cookies are set.
+    SignedIn(CurrentSession),
+    /// User and account were made, or it shall look so: the user object of the wire.
+    NoSession(Map<String, Value>),
+}
+
+/// Creates a user with a password and signs them in.
+///
+/// # Errors
+/// Those of the contract's table, in its order.
+pub async fn sign_up_email(cx: &mut Context) -> Result<Answer, ApiError> {
+    let body = parse_body(cx.body.as_ref())?;
+    cx.check_form_csrf()?;
+    let (token, user) = match sign_up(cx, body).await? {
+        SignedUp::SignedIn(current) => (Some(current.token), current.user),
+        SignedUp::NoSession(user) => (None, user),
+    };
+    Ok(Answer::json(json!({ "token": token, "user": user })))
+}
+
+/// Checks the body.
+///
+/// # Errors
+/// 400 with every issue.
+pub fn parse_body(body: Option<&Value>) -> Result<SignUpBody, ApiError> {
+    let mut check = Check::object_and_record(body);
+    let parsed = SignUpBody {
+        name: check.string("name"),
+        email: check.email("email"),
+        password: check.non_empty_string("password"),
+        image: check.maybe_string("image"),
+        remember: {
+            check.maybe_string("callbackURL");
+            check.maybe_bool("rememberMe") != Some(false)
+        },
+        members: check.members().cloned().unwrap_or_default(),
+    };
+    check.finish()?;
+    Ok(parsed)
+}
+
+/// The sign-up itself: hash first, then one transaction.
+///
+/// # Errors
+/// Those of the contract's table from row 3 on.
+pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, ApiError> {
+    let settings = &cx.app.config.email_password;
+    if !settings.enabled || settings.disable_sign_up {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::EMAIL_PASSWORD_SIGN_UP_DISABLED));
+    }
+    if !is_email(&body.email) {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::INVALID_EMAIL));
+    }
+    let auto_sign_in = settings.auto_sign_in;
+    cx.check_password_not_too_short(&body.password)?;
+    cx.check_password_not_too_long(&body.password)?;
+    let declared = parse_input(&cx.app.config.fields.user, &body.members, Action::Create)?;
+    cx.warn_of_lookalikes(&body.members);
+
+    // Unlike upstream, which asks for the address first, every sign-up costs a hash: a taken
+    // address cannot be told from a free one by time, and the unique index alone decides races.
+    let hash = cx.app.hasher.hash(body.password.clone()).await?;
+    let now = cx.app.clock.now();
+    let id = generate_id();
+    let (columns, json) = user_changes(&cx.app.config.fields, &declared);
+    let user = User {
+        id: id.clone(),
+        name: body.name,
+        email: body.email.to_lowercase(),
+        email_verified: false,
+        image: body.image,
+        created_at: now,
+        updated_at: now,
+        software_background: columns.software_background.flatten(),
+        hardware_background: columns.hardware_background.flatten(),
+        additional_fields: merge_json("{}", json),
+    };
+    let account = new_account(&id, hash, now);
+    let session = auto_sign_in.then(|| new_session(cx, &id, body.remember));
+
+    let rows = (user.clone(), account, session.clone());
+    match cx.app.db.write(move |conn| insert_rows(conn, &rows.0, &rows.1, rows.2.as_ref())).await {
+        Ok(()) => {}
+        Err(DbError::UniqueViolation { .. }) if !auto_sign_in => {
+            // The answer a new user would get, so that nobody learns who has an account.
+            return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.config.fields)));
+        }
+        Err(DbError::UniqueViolation { .. }) => {
+            return Err(ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL,
+            ));
+        }
+        Err(DbError::CheckViolation { .. }) => {
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &codes::FAILED_TO_CREATE_USER));
+        }
+        Err(other) => return Err(other.into()),
+    }
+    cx.user_id = Some(id);
+    let Some(session) = session else {
+        return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.config.fields)));
+    };
+    let current = CurrentSession::from_rows(&cx.app, &session, &user);
+    cx.set_session_cookie(&current, Some(body.remember));
+    Ok(SignedUp::SignedIn(current))
+}
+
+fn insert_rows(
+    conn: &mut AnyConnection,
+    user: &User,
+    account: &Account,
+    session: Option<&Session>,
+) -> diesel::QueryResult<()> {
+    users::insert_user(conn, user)?;
+    accounts::insert_account(conn, account)?;
+    if let Some(session) = session {
+        sessions::insert_session(conn, session)?;
+    }
+    Ok(())
+}

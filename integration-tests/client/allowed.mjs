@@ -1,0 +1,6 @@
+// Differences from the npm package that are meant. Each entry names where it shows and why it is right:
+//   { scenario, step, key, database, reason }
+// `scenario` is `file: title`, `step` its label, `key` the entry (`status`, `body`, `set-cookie`, `header NAME`, …); each
+// a text, a regular expression, or left out for "any". `database` (sqlite, postgres) limits an entry to one of them.
+// A run of the whole suite fails when an entry matches nothing any more.
+export const allowed = [];

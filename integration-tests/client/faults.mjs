@@ -1,0 +1,51 @@
+// Faults for `run.mjs --self-test`: each changes an answer of the reference in one way that the comparison must notice.
+
+const body = (change) => (response) => {
+  if (response.body) response.body = change(response.body);
+};
+const cookies = (change) => (response) => {
+  const lines = response.headers.filter(([name]) => name === 'set-cookie').map(([, line]) => line);
+  if (!lines.length) return;
+  const others = response.headers.filter(([name]) => name !== 'set-cookie');
+  response.headers.splice(0, Infinity, ...others, ...change(lines).map((line) => ['set-cookie', line]));
+};
+const line = (change) => cookies((lines) => lines.map(change));
+const SESSIONS = 'sessions: list';
+const FORGET = 'sign-in: remember me';
+const CACHE = 'cookie-cache: compact: set, read, renewed';
+const JWT = 'cookie-cache: jwt: set, read, renewed';
+const JWE = 'cookie-cache: jwe: set, read, renewed';
+const recode = (change) => line((text) => text.replace(/(session_data=)([\w-]+)/, (_, name, value) => name + Buffer.from(change(Buffer.from(value, 'base64url').toString())).toString('base64url')));
+
+export const faults = [
+  { name: 'status', spoil: (r) => void (r.status = r.status === 200 ? 201 : r.status) },
+  { name: 'reason phrase', spoil: (r) => void (r.reason = 'Fine') },
+  { name: 'content type with a charset', spoil: (r) => r.headers.forEach((h) => h[0] === 'content-type' && (h[1] += '; charset=utf-8')) },
+  { name: 'a header too many', spoil: (r) => void r.headers.push(['x-powered-by', 'nothing']) },
+  { name: 'a header missing', spoil: (r) => void (r.headers = r.headers.filter(([name]) => name !== 'pragma')) },
+  { name: 'key order of the body', spoil: body((text) => text.replace(/^\{("token":"\w+"),(.*)\}$/, '{$2,$1}')) },
+  { name: 'white space in the body', spoil: body((text) => text.replace(',', ', ')) },
+  { name: 'a null left out', spoil: body((text) => text.replace('"image":null,', '')) },
+  { name: 'a date without milliseconds', spoil: body((text) => text.replace(/\.\d{3}Z/, 'Z')) },
+  { name: 'a lifetime of another day', spoil: body((text) => text.replace(/("expiresAt":")([^"]+)/, (_, k, v) => k + new Date(Date.parse(v) + 86_400_000).toISOString())) },
+  { name: 'an id of another length', spoil: body((text) => text.replace(/("id":"\w{31})\w/, '$1')) },
+  { name: 'an id in another alphabet', spoil: body((text) => text.replace(/("id":")\w/, '$1-')) },
+  { name: 'the token is not the one of the cookie', spoil: body((text) => text.replace(/("token":")(\w+)/, (_, k, v) => k + [...v].reverse().join(''))) },
+  { name: 'the userId is not the id of the user', spoil: body((text) => text.replace(/("userId":")(\w+)/, (_, k, v) => k + [...v].reverse().join(''))) },
+  { name: 'cookie without HttpOnly', spoil: line((text) => text.replace('; HttpOnly', '')) },
+  { name: 'cookie attributes in another order', spoil: line((text) => text.replace(/; Path=\/; HttpOnly/, '; HttpOnly; Path=/')) },
+  { name: 'cookie lives a second less', spoil: line((text) => text.replace('=604800', '=604799')) },
+  { name: 'cookie twice', spoil: cookies((lines) => [...lines, lines[0]]) },
+  { name: 'cookie with a wrong signature', spoil: line((text) => text.replace(/(session_token=\w+\.)\w/, '$1%41')) },
+  { name: 'cookie escaped in another way', spoil: line((text) => text.replace('%3D;', '=;')) },
+  { name: 'cookies in another order', scenario: FORGET, spoil: cookies((lines) => [...lines].reverse()) },
+  { name: 'dont_remember missing', scenario: FORGET, spoil: cookies((lines) => lines.filter((text) => !text.includes('dont_remember'))) },
+  { name: 'an item missing in a list', scenario: SESSIONS, spoil: body((text) => text.replace(/^\[(\{[^}]*\}),.*\]$/, '[$1]')) },
+  { name: 'another error message', scenario: 'sign-in: refusals are alike', spoil: body((text) => text.replace('Invalid email or password"', 'Invalid email or password."')) },
+  { name: 'cache: key order', scenario: CACHE, spoil: recode((text) => text.replace(/("updatedAt":\d+),("version":"1")/, '$2,$1')) },
+  { name: 'cache: broken signature', scenario: CACHE, spoil: recode((text) => text.replace('"version":"1"', '"version":"2"')) },
+  { name: 'cache: lives longer', scenario: CACHE, spoil: recode((text) => text.replace(/("expiresAt":)(\d{13})/, (_, k, v) => k + (Number(v) + 600_000))) },
+  { name: 'cache: jwt of another secret', scenario: JWT, spoil: line((text) => text.replace(/(session_data=[\w-]+\.[\w-]+\.)./, (_, k) => `${k}_`)) },
+  { name: 'cache: jwe that cannot be opened', scenario: JWE, spoil: line((text) => text.replace(/(session_data=[^;]+)([\w-]{4})(?=;)/, '$1AAAA')) },
+  { name: 'rate limit without x-retry-after', scenario: 'protocol: rate limit: three sign-ins in ten seconds', spoil: (r) => void (r.headers = r.headers.filter(([name]) => name !== 'x-retry-after')) },
+];

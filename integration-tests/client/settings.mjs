@@ -1,0 +1,107 @@
+// One configuration of Better Auth, written as data, translated to the environment of auth-sidecar.
+// A configuration is named like the options of `betterAuth()` (durations in seconds), with a few keys of our own:
+// `name`, `publicURL` (when it is not the listen address) and `passwordHash` (`scrypt` for Better Auth's own).
+
+/** Features of Better Auth that auth-sidecar does not have yet: a configuration that needs one is refused. */
+const LATER = [
+  ['emailAndPassword.requireEmailVerification', (c) => c.emailAndPassword?.requireEmailVerification],
+  ['user.deleteUser.sendDeleteAccountVerification', (c) => c.user?.deleteUser?.sendDeleteAccountVerification],
+  ...['jwt', 'bearer', 'magicLink', 'emailOTP'].map((name) => [`plugins.${name}`, (c) => c.plugins?.[name]]),
+];
+
+/** Better Auth has one callback per kind of mail; here there is one mailer for all. */
+const sendsMail = (c) => Boolean(c.emailAndPassword?.sendResetPassword || c.emailVerification?.sendVerificationEmail);
+
+/** The first feature of a configuration that auth-sidecar does not have yet, or undefined. */
+export const missingFeature = (configuration) => LATER.find(([, wants]) => wants(configuration))?.[0];
+
+const BUILT_IN_FIELDS = ['software_background', 'hardware_background'];
+const constant = (name) => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
+
+/** AUTH_RATE_LIMIT_RULES: `PATH=MAX/WINDOW` in seconds, or `PATH=off`. */
+const rules = (custom) =>
+  custom &&
+  Object.entries(custom)
+    .map(([path, rule]) => `${path}=${rule ? `${rule.max}/${rule.window}` : 'off'}`)
+    .join(',');
+
+function fieldSettings(prefix, fields) {
+  const out = {};
+  for (const [name, field] of Object.entries(fields ?? {})) {
+    const of = `${prefix}_${constant(name)}`;
+    Object.assign(out, {
+      [`${of}_TYPE`]: field.type,
+      [`${of}_REQUIRED`]: field.required,
+      [`${of}_INPUT`]: field.input,
+      [`${of}_RETURNED`]: field.returned,
+      [`${of}_DEFAULT`]: field.defaultValue,
+      // Better Auth has neither limit.
+      [`${of}_MAX_LENGTH`]: 100_000,
+      [`${of}_BLANK`]: 'keep',
+    });
+  }
+  return out;
+}
+
+/**
+ * The complete environment for one start.
+ * `job`: { configuration, host, port, baseURL, databaseURL, mailWebhook }.
+ */
+export function settings({ configuration: c, host, port, baseURL, databaseURL, mailWebhook }) {
+  const { emailAndPassword: password = {}, session = {}, rateLimit = {}, advanced = {}, user = {} } = c;
+  const cache = session.cookieCache ?? {};
+  const cookies = advanced.defaultCookieAttributes;
+  // Upstream has no limit on any field, the built-in ones included.
+  const userFields = { ...Object.fromEntries(BUILT_IN_FIELDS.map((name) => [name, {}])), ...user.additionalFields };
+  const declared = Object.keys(userFields).filter((name) => !BUILT_IN_FIELDS.includes(name));
+  const sessionFields = session.additionalFields ?? {};
+  const all = {
+    BETTER_AUTH_URL: baseURL,
+    BETTER_AUTH_SECRET: c.secret,
+    BETTER_AUTH_TRUSTED_ORIGINS: c.trustedOrigins?.join(','),
+    DATABASE_URL: databaseURL,
+    HOST: host,
+    PORT: port,
+    // Seconds: whoever started us does not wait long.
+    AUTH_SHUTDOWN_TIMEOUT: 1,
+    AUTH_DEV: false,
+    AUTH_BASE_PATH: c.basePath,
+    // Ours alone: Better Auth has no such headers and no second API.
+    AUTH_CORS: false,
+    AUTH_NO_STORE: false,
+    AUTH_API_PREFIX: 'off',
+    AUTH_EMAIL_PASSWORD_ENABLED: password.enabled ?? false,
+    AUTH_EMAIL_PASSWORD_DISABLE_SIGN_UP: password.disableSignUp,
+    AUTH_EMAIL_PASSWORD_AUTO_SIGN_IN: password.autoSignIn,
+    AUTH_EMAIL_PASSWORD_MIN_LENGTH: password.minPasswordLength,
+    AUTH_EMAIL_PASSWORD_MAX_LENGTH: password.maxPasswordLength,
+    AUTH_PASSWORD_HASH: c.passwordHash === 'scrypt' ? 'scrypt' : undefined,
+    AUTH_SESSION_EXPIRES_IN: session.expiresIn,
+    AUTH_SESSION_UPDATE_AGE: session.updateAge,
+    AUTH_SESSION_FRESH_AGE: session.freshAge,
+    AUTH_SESSION_DISABLE_REFRESH: session.disableSessionRefresh,
+    AUTH_SESSION_DEFER_REFRESH: session.deferSessionRefresh,
+    AUTH_SESSION_COOKIE_CACHE: cache.enabled ? (cache.strategy ?? 'compact') : 'off',
+    AUTH_SESSION_COOKIE_CACHE_MAX_AGE: cache.maxAge,
+    AUTH_SESSION_COOKIE_CACHE_VERSION: cache.version,
+    AUTH_COOKIE_PREFIX: advanced.cookiePrefix,
+    AUTH_COOKIE_MODE: cookies?.sameSite === 'none' ? 'cross-site' : undefined,
+    AUTH_COOKIE_DOMAIN: advanced.crossSubDomainCookies?.enabled ? advanced.crossSubDomainCookies.domain : undefined,
+    AUTH_COOKIE_SECURE: advanced.useSecureCookies,
+    AUTH_RATE_LIMIT: rateLimit.enabled ?? false,
+    AUTH_RATE_LIMIT_WINDOW: rateLimit.window,
+    AUTH_RATE_LIMIT_MAX: rateLimit.max,
+    AUTH_RATE_LIMIT_RULES: rules(rateLimit.customRules),
+    AUTH_DISABLED_PATHS: c.disabledPaths?.join(','),
+    AUTH_MAIL: mailWebhook && sendsMail(c) ? `webhook+${mailWebhook}` : 'off',
+    AUTH_USER_CHANGE_EMAIL_ENABLED: user.changeEmail?.enabled,
+    AUTH_USER_CHANGE_EMAIL_UPDATE_WITHOUT_VERIFICATION: user.changeEmail?.updateEmailWithoutVerification,
+    AUTH_USER_DELETE_USER_ENABLED: user.deleteUser?.enabled,
+    AUTH_ACCOUNT_LINKING_ALLOW_UNLINKING_ALL: c.account?.accountLinking?.allowUnlinkingAll,
+    AUTH_USER_FIELDS: declared.join(',') || undefined,
+    AUTH_SESSION_FIELDS: Object.keys(sessionFields).join(',') || undefined,
+    ...fieldSettings('AUTH_FIELD', userFields),
+    ...fieldSettings('AUTH_SESSION_FIELD', sessionFields),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined).map(([key, value]) => [key, String(value)]));
+}

@@ -1,0 +1,11 @@
+CREATE TABLE verifications (
+    id TEXT NOT NULL CONSTRAINT verifications_pkey PRIMARY KEY,
+    identifier TEXT NOT NULL,
+    value TEXT NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE INDEX verifications_identifier_idx ON verifications (identifier);
+CREATE INDEX verifications_expires_at_idx ON verifications (expires_at);

@@ -1,0 +1,3 @@
+DROP TABLE accounts;
+DROP TABLE sessions;
+DROP TABLE users;

@@ -1,0 +1,315 @@
+//! The configurable rules of the personalization columns, kept by the database itself.
+//!
+//! PostgreSQL keeps a rule as the CHECK constraint `users_<column>_check`, with its text as the
+//! constraint's comment; SQLite, which cannot change a CHECK, as the triggers
+//! `users_<column>_check_insert` and `_update`. Both report the violation of
+//! `users_<column>_check`. NULL satisfies every rule.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use crate::db::{AnyConnection, Backend, DbError};
+
+/// The columns that can have a rule.
+const COLUMNS: [&str; 2] = ["software_background", "hardware_background"];
+
+/// What the migrations allow at most, in characters.
+const HARD_MAX_LENGTH: usize = 100_000;
+
+/// What certainly fits into a btree entry of PostgreSQL (2704 bytes with its head), in bytes.
+const BTREE_BYTES: usize = 2600;
+
+/// The most bytes a character takes in UTF-8.
+const MAX_CHARACTER_BYTES: usize = 4;
+
+/// What a personalization column may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnRule {
+    /// `software_background` or `hardware_background`.
+    pub column: &'static str,
+    /// Of the stored text, in code points: 1 to 100 000. For a list, of the whole JSON text.
+    pub max_length: usize,
+    /// The allowed values; any text when `None`.
+    pub values: Option<Vec<String>>,
+    /// Whether empty text, or only spaces, tabs and line ends, is allowed.
+    pub allow_blank: bool,
+    /// The column holds a JSON array of strings. Then `values` and `allow_blank` speak of its
+    /// items, which the service checks alone.
+    pub list: bool,
+}
+
+/// Why a rule was not put into force.
+#[derive(Debug, thiserror::Error)]
+pub enum FieldsError {
+    /// The rule makes no sense.
+    #[error("the rule of {column} is not valid: {reason}")]
+    Invalid {
+        /// The column named by the rule.
+        column: &'static str,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Rows break the rule; nothing was changed.
+    #[error("{rows} rows of users break the rule configured for {column}; change the rows or the rule")]
+    RowsViolate {
+        /// The column.
+        column: &'static str,
+        /// How many rows.
+        rows: i64,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<Error> for FieldsError {
+    fn from(error: Error) -> Self {
+        Self::Database(DbError::classify(error))
+    }
+}
+
+impl ColumnRule {
+    fn validate(&self) -> Result<(), FieldsError> {
+        let reason = if !COLUMNS.contains(&self.column) {
+            "no such personalization column"
+        } else if !(1..=HARD_MAX_LENGTH).contains(&self.max_length) {
+            "max_length is not between 1 and 100000"
+        } else if self.values.as_ref().is_some_and(Vec::is_empty) {
+            "the list of allowed values is empty"
+        } else if self.values.iter().flatten().any(|value| value.contains('\0')) {
+            "an allowed value holds a NUL"
+        } else {
+            return Ok(());
+        };
+        Err(FieldsError::Invalid { column: self.column, reason })
+    }
+
+    /// The condition on `operand`, the column or `NEW.column`. NULL makes it NULL, which neither a
+    /// CHECK nor a trigger takes for a violation.
+    fn condition(&self, backend: Backend, operand: &str) -> String {
+        let (length, blank) = match backend {
+            Backend::Postgres => ("char_length", format!("btrim({operand}, E' \\t\\n\\x0B\\f\\r') = ''")),
+            Backend::Sqlite => ("length", format!("trim({operand}, char(9, 10, 11, 12, 13, 32)) = ''")),
+        };
+        let mut condition = format!("{length}({operand}) <= {}", self.max_length);
+        if self.list {
+            return condition;
+        }
+        if let Some(values) = &self.values {
+            let values: Vec<String> = values.iter().map(|value| quote(value)).collect();
+            let one_of = format!("{operand} IN ({})", values.join(", "));
+            if self.allow_blank {
+                condition.push_str(&format!(" AND ({one_of} OR {blank})"));
+            } else {
+                condition.push_str(&format!(" AND {one_of}"));
+            }
+        }
+        if !self.allow_blank {
+            condition.push_str(&format!(" AND NOT {blank}"));
+        }
+        condition
+    }
+
+    fn constraint(&self) -> String {
+        format!("users_{}_check", self.column)
+    }
+
+    fn index(&self) -> String {
+        format!("users_{}_idx", self.column)
+    }
+
+    /// PostgreSQL: btree serves ranges and sorting too, but refuses a text that does not fit.
+    fn index_method(&self) -> &'static str {
+        let values_fit = |values: &Vec<String>| values.iter().all(|value| value.len() <= BTREE_BYTES);
+        let fits = self.max_length.saturating_mul(MAX_CHARACTER_BYTES) <= BTREE_BYTES
+            || (!self.list && !self.allow_blank && self.values.as_ref().is_some_and(values_fit));
+        if fits { "btree" } else { "hash" }
+    }
+
+    /// SQLite: the two triggers, by name.
+    fn triggers(&self) -> [(String, String); 2] {
+        let (column, constraint) = (self.column, self.constraint());
+        let condition = self.condition(Backend::Sqlite, &format!("NEW.{column}"));
+        [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {column}"))].map(|(suffix, event)| {
+            let name = format!("{constraint}_{suffix}");
+            let sql = format!(
+                "CREATE TRIGGER {name} BEFORE {event} ON users WHEN NOT ({condition}) \
+                 BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: {constraint}'); END"
+            );
+            (name, sql)
+        })
+    }
+
+    /// The statements that make the database agree with the rule; none when it does.
+    fn statements(&self, backend: Backend, present: &[Present]) -> Vec<String> {
+        let definition = |name: &str| {
+            present.iter().find(|object| object.name == name).and_then(|object| object.definition.as_deref())
+        };
+        let mut statements = Vec::new();
+        match backend {
+            Backend::Postgres => {
+                let (column, constraint) = (self.column, self.constraint());
+                let condition = self.condition(backend, column);
+                if definition(&constraint) != Some(condition.as_str()) {
+                    statements.push(format!("ALTER TABLE users DROP CONSTRAINT IF EXISTS {constraint}"));
+                    statements.push(format!("ALTER TABLE users ADD CONSTRAINT {constraint} CHECK ({condition})"));
+                    let comment = quote(&condition);
+                    statements.push(format!("COMMENT ON CONSTRAINT {constraint} ON users IS {comment}"));
+                }
+                let (index, method) = (self.index(), self.index_method());
+                if !definition(&index).is_some_and(|sql| sql.contains(&format!(" USING {method} "))) {
+                    statements.push(format!("DROP INDEX IF EXISTS {index}"));
+                    statements.push(format!("CREATE INDEX {index} ON users USING {method} ({column})"));
+                }
+            }
+            Backend::Sqlite => {
+                for (name, sql) in self.triggers() {
+                    if definition(&name) != Some(sql.as_str()) {
+                        statements.push(format!("DROP TRIGGER IF EXISTS {name}"));
+                        statements.push(sql);
+                    }
+                }
+            }
+        }
+        statements
+    }
+}
+
+/// The SQL that puts the rules into force on a freshly migrated database, to be run by hand.
+///
+/// # Errors
+/// When a rule makes no sense.
+pub fn sql(backend: Backend, rules: &[ColumnRule]) -> Result<String, FieldsError> {
+    let mut text = String::new();
+    for rule in rules {
+        rule.validate()?;
+        for statement in rule.statements(backend, &[]) {
+            text.push_str(&statement);
+            text.push_str(";\n");
+        }
+    }
+    Ok(text)
+}
+
+/// Makes the constraints, triggers and indexes of `users` agree with the rules: all or, on an
+/// error, none. One query when they do already.
+pub(crate) fn apply(conn: &mut AnyConnection, rules: &[ColumnRule]) -> Result<(), FieldsError> {
+    for rule in rules {
+        rule.validate()?;
+    }
+    let backend = match conn {
+        AnyConnection::Postgres(_) => Backend::Postgres,
+        AnyConnection::Sqlite(_) => Backend::Sqlite,
+    };
+    let present = present(conn)?;
+    let changes: Vec<(&ColumnRule, Vec<String>)> = rules
+        .iter()
+        .map(|rule| (rule, rule.statements(backend, &present)))
+        .filter(|(_, statements)| !statements.is_empty())
+        .collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    conn.transaction(|conn| {
+        if backend == Backend::Postgres {
+            // At once what ALTER TABLE needs: raising a lock later may deadlock.
+            conn.batch_execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")?;
+        }
+        for (rule, statements) in changes {
+            let rows = violating_rows(conn, rule, backend)?;
+            if rows > 0 {
+                return Err(FieldsError::RowsViolate { column: rule.column, rows });
+            }
+            for statement in statements {
+                conn.batch_execute(&statement)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A constraint, trigger or index of `users` as the database has it.
+#[derive(QueryableByName)]
+struct Present {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    definition: Option<String>,
+}
+
+fn present(conn: &mut AnyConnection) -> QueryResult<Vec<Present>> {
+    let query = match conn {
+        AnyConnection::Postgres(_) => {
+            "SELECT conname::text AS name, obj_description(oid, 'pg_constraint') AS definition \
+             FROM pg_constraint WHERE conrelid = to_regclass('users') \
+             UNION ALL \
+             SELECT relname::text, pg_get_indexdef(indexrelid) \
+             FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = to_regclass('users')"
+        }
+        AnyConnection::Sqlite(_) => {
+            "SELECT name, sql AS definition FROM sqlite_schema WHERE tbl_name = 'users' AND type = 'trigger'"
+        }
+    };
+    diesel::sql_query(query).load(conn)
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+fn violating_rows(conn: &mut AnyConnection, rule: &ColumnRule, backend: Backend) -> QueryResult<i64> {
+    let condition = rule.condition(backend, rule.column);
+    let query = format!("SELECT count(*) AS n FROM users WHERE NOT ({condition})");
+    Ok(diesel::sql_query(query).get_result::<Count>(conn)?.n)
+}
+
+/// A string literal of either database; PostgreSQL with `standard_conforming_strings`.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule() -> ColumnRule {
+        ColumnRule { column: "software_background", max_length: 1000, values: None, allow_blank: false, list: false }
+    }
+
+    #[test]
+    fn the_index_is_a_btree_only_when_every_allowed_value_fits() {
+        let values = |values: &[String]| ColumnRule { values: Some(values.to_vec()), ..rule() };
+        assert_eq!(rule().index_method(), "hash");
+        assert_eq!(ColumnRule { max_length: 650, ..rule() }.index_method(), "btree");
+        assert_eq!(ColumnRule { max_length: 651, ..rule() }.index_method(), "hash");
+        assert_eq!(values(&["beginner".to_owned()]).index_method(), "btree");
+        assert_eq!(values(&["x".repeat(2601)]).index_method(), "hash");
+        assert_eq!(ColumnRule { list: true, ..values(&["a".to_owned()]) }.index_method(), "hash");
+        // A thousand spaces and more may then be stored beside the values.
+        assert_eq!(ColumnRule { allow_blank: true, ..values(&["a".to_owned()]) }.index_method(), "hash");
+    }
+
+    #[test]
+    fn values_are_quoted() {
+        let rule = ColumnRule { values: Some(vec!["it's".to_owned(), "b\\".to_owned()]), ..rule() };
+        assert!(rule.condition(Backend::Postgres, "c").contains(r"c IN ('it''s', 'b\')"));
+    }
+
+    #[test]
+    fn rules_that_make_no_sense_are_refused() {
+        for bad in [
+            ColumnRule { column: "email", ..rule() },
+            ColumnRule { max_length: 0, ..rule() },
+            ColumnRule { max_length: 100_001, ..rule() },
+            ColumnRule { values: Some(Vec::new()), ..rule() },
+            ColumnRule { values: Some(vec!["a\0".to_owned()]), ..rule() },
+        ] {
+            assert!(matches!(bad.validate(), Err(FieldsError::Invalid { .. })), "{bad:?}");
+        }
+        assert!(rule().validate().is_ok());
+    }
+}

@@ -1,0 +1,32 @@
+//! The data layer: one text of every query for SQLite and PostgreSQL.
+//!
+//! - [`db`]: the pool with its two doors, [`Db::read`] and [`Db::write`], and [`DbError`];
+//! - [`migrations`]: the embedded migrations of both databases;
+//! - [`fields`]: the configurable constraints of the personalization columns;
+//! - [`tables`]: diesel's `table!`s;
+//! - [`users`], [`sessions`], [`accounts`], [`verifications`]: the rows and the queries on each table.
+//!
+//! Queries are synchronous functions over `&mut AnyConnection`, to be called inside a door. Ids and
+//! times are made by the caller: times are UTC and cut to milliseconds.
+
+pub mod db;
+pub mod fields;
+pub mod migrations;
+mod models;
+#[path = "schema.rs"]
+pub mod tables;
+#[cfg(feature = "test-support")]
+pub mod test_support;
+
+pub use db::{AnyConnection, Backend, Db, DbConfig, DbError, DbUrlError};
+pub use fields::{ColumnRule, FieldsError};
+pub use migrations::MigrateError;
+pub use models::accounts::{self, Account};
+pub use models::sessions::{self, Session, SessionChanges};
+pub use models::users::{self, User, UserChanges};
+pub use models::verifications::{self, Verification};
+
+// Linked, never called: their features compile the database clients and TLS into the program.
+use libsqlite3_sys as _;
+use openssl_sys as _;
+use pq_sys as _;

@@ -1,0 +1,6 @@
+//! The rows and queries, one module per table.
+
+pub mod accounts;
+pub mod sessions;
+pub mod users;
+pub mod verifications;

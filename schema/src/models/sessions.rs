@@ -1,0 +1,159 @@
+//! Sessions: the row and its queries (upstream `db/internal-adapter`).
+
+use std::fmt;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::result::OptionalEmptyChangesetExtension;
+
+use super::users::User;
+use crate::db::AnyConnection;
+use crate::tables::{sessions, users};
+
+/// A row of `sessions`; `Debug` hides the token.
+#[derive(Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+pub struct Session {
+    /// Made by the service; not a secret.
+    pub id: String,
+    /// The session is over after this instant (UTC).
+    pub expires_at: NaiveDateTime,
+    /// The secret the cookie carries; unique.
+    pub token: String,
+    /// When the session began (UTC).
+    pub created_at: NaiveDateTime,
+    /// When the row changed last (UTC).
+    pub updated_at: NaiveDateTime,
+    /// The client's address; empty when unknown.
+    pub ip_address: String,
+    /// The client's `User-Agent`; empty when unknown.
+    pub user_agent: String,
+    /// Whose session it is.
+    pub user_id: String,
+    /// A JSON object of the other declared fields; `{}` when there are none.
+    pub additional_fields: String,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .field("expires_at", &self.expires_at)
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .field("token", &"[redacted]")
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to change in a session; `None` leaves a column as it is.
+#[derive(Clone, Debug, Default, AsChangeset)]
+#[diesel(table_name = sessions)]
+#[expect(missing_docs, reason = "the columns are those of `Session`")]
+pub struct SessionChanges {
+    pub expires_at: Option<NaiveDateTime>,
+    pub updated_at: Option<NaiveDateTime>,
+    pub ip_address: Option<String>,
+    pub user_agent: Option<String>,
+    pub additional_fields: Option<String>,
+}
+
+/// Inserts the full row.
+///
+/// # Errors
+/// A unique violation on `sessions.token`; a foreign-key violation when the user is gone.
+pub fn insert_session(conn: &mut AnyConnection, session: &Session) -> QueryResult<()> {
+    diesel::insert_into(sessions::table).values(session).execute(conn)?;
+    Ok(())
+}
+
+/// The session and its user in one query; `None` when no session has the token. An expired session
+/// is returned too: the caller judges by its clock.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_session_with_user(conn: &mut AnyConnection, token: &str) -> QueryResult<Option<(Session, User)>> {
+    sessions::table
+        .inner_join(users::table)
+        .filter(sessions::token.eq(token))
+        .select((Session::as_select(), User::as_select()))
+        .get_result(conn)
+        .optional()
+}
+
+/// Changes the row and returns it as it is then; `None` when it is gone. Call it in
+/// [`Db::write`](crate::Db::write).
+///
+/// # Errors
+/// When the database fails.
+pub fn update_session(conn: &mut AnyConnection, token: &str, changes: &SessionChanges) -> QueryResult<Option<Session>> {
+    let session = sessions::table.filter(sessions::token.eq(token));
+    // No change at all is no error: the row is only read.
+    diesel::update(session).set(changes).execute(conn).optional_empty_changeset()?;
+    session.select(Session::as_select()).get_result(conn).optional()
+}
+
+/// Returns the number deleted: 0 or 1.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_session(conn: &mut AnyConnection, token: &str) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::token.eq(token))).execute(conn)
+}
+
+/// Deletes the session only when it is this user's; returns the number deleted: 0 or 1.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_session_of_user(conn: &mut AnyConnection, token: &str, user_id: &str) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::token.eq(token)).filter(sessions::user_id.eq(user_id)))
+        .execute(conn)
+}
+
+/// Deletes all sessions of a user; returns the number deleted.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_user_sessions(conn: &mut AnyConnection, user_id: &str) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id))).execute(conn)
+}
+
+/// Deletes all sessions of a user but the one with `keep_token`; returns the number deleted.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_other_sessions(conn: &mut AnyConnection, user_id: &str, keep_token: &str) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id)).filter(sessions::token.ne(keep_token)))
+        .execute(conn)
+}
+
+/// A user's sessions that end after `now`, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_sessions(conn: &mut AnyConnection, user_id: &str, now: NaiveDateTime) -> QueryResult<Vec<Session>> {
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::expires_at.gt(now))
+        .order((sessions::created_at, sessions::id))
+        .select(Session::as_select())
+        .load(conn)
+}
+
+/// Deletes the session when it ended before `now`, and leaves it when another request extended it
+/// meanwhile; returns the number deleted: 0 or 1.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_expired_session(conn: &mut AnyConnection, token: &str, now: NaiveDateTime) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::token.eq(token)).filter(sessions::expires_at.lt(now))).execute(conn)
+}
+
+/// Deletes every session that ended before `now`; returns the number deleted.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_expired_sessions(conn: &mut AnyConnection, now: NaiveDateTime) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::expires_at.lt(now))).execute(conn)
+}

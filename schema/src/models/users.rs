@@ -1,0 +1,95 @@
+//! Users: the row and its queries (upstream `db/internal-adapter`).
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::result::OptionalEmptyChangesetExtension;
+
+use crate::db::AnyConnection;
+use crate::tables::users;
+
+/// A row of `users`.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
+pub struct User {
+    /// Made by the service.
+    pub id: String,
+    /// The name to show.
+    pub name: String,
+    /// Unique; lower case.
+    pub email: String,
+    /// Whether the address was shown to be the user's.
+    pub email_verified: bool,
+    /// The URL of a picture.
+    pub image: Option<String>,
+    /// When the user was made (UTC).
+    pub created_at: NaiveDateTime,
+    /// When the row changed last (UTC).
+    pub updated_at: NaiveDateTime,
+    /// Personalization: text, or a JSON array of strings.
+    pub software_background: Option<String>,
+    /// Personalization: text, or a JSON array of strings.
+    pub hardware_background: Option<String>,
+    /// A JSON object of the other declared fields; `{}` when there are none.
+    pub additional_fields: String,
+}
+
+/// What to change in a user; `None` leaves a column as it is, `Some(None)` sets it to NULL.
+#[derive(Clone, Debug, Default, AsChangeset)]
+#[diesel(table_name = users)]
+#[expect(missing_docs, reason = "the columns are those of `User`")]
+pub struct UserChanges {
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub email_verified: Option<bool>,
+    pub image: Option<Option<String>>,
+    pub updated_at: Option<NaiveDateTime>,
+    pub software_background: Option<Option<String>>,
+    pub hardware_background: Option<Option<String>>,
+    pub additional_fields: Option<String>,
+}
+
+/// Inserts the full row.
+///
+/// # Errors
+/// A unique violation on `users.email` when the address is taken; a check violation when a value
+/// breaks a column's rule.
+pub fn insert_user(conn: &mut AnyConnection, user: &User) -> QueryResult<()> {
+    diesel::insert_into(users::table).values(user).execute(conn)?;
+    Ok(())
+}
+
+/// `None` when nobody has the address, which must be lower case.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_user_by_email(conn: &mut AnyConnection, email: &str) -> QueryResult<Option<User>> {
+    users::table.filter(users::email.eq(email)).select(User::as_select()).get_result(conn).optional()
+}
+
+/// `None` when there is no such user.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_user_by_id(conn: &mut AnyConnection, id: &str) -> QueryResult<Option<User>> {
+    users::table.find(id).select(User::as_select()).get_result(conn).optional()
+}
+
+/// Changes the row and returns it as it is then; `None` when it is gone. Call it in
+/// [`Db::write`](crate::Db::write).
+///
+/// # Errors
+/// A unique violation on `users.email` when the new address is taken; a check violation when a
+/// value breaks a column's rule.
+pub fn update_user(conn: &mut AnyConnection, id: &str, changes: &UserChanges) -> QueryResult<Option<User>> {
+    // No change at all is no error: the row is only read.
+    diesel::update(users::table.find(id)).set(changes).execute(conn).optional_empty_changeset()?;
+    find_user_by_id(conn, id)
+}
+
+/// Deletes the user, and by cascade the sessions and accounts; returns the number of users deleted.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_user(conn: &mut AnyConnection, id: &str) -> QueryResult<usize> {
+    diesel::delete(users::table.find(id)).execute(conn)
+}
