@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_cors::Cors;
-use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use actix_web::http::Method;
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use actix_web::middleware::Condition;
 use actix_web::{HttpResponse, web};
 use schema::Db;
@@ -52,8 +52,7 @@ impl AppState {
     /// # Errors
     /// When the hashing threads or the HTTP client cannot be started.
     pub fn new(config: Config, db: Db, clock: Clock) -> std::io::Result<Self> {
-        let hasher =
-            Hasher::new(config.password.policy.clone(), config.password.threads, config.password.queue)?;
+        let hasher = Hasher::new(config.password.policy, config.password.threads, config.password.queue)?;
         let defaults = parse_input(&config.fields.session, &serde_json::Map::new(), Action::Create);
         let defaults = json_part(&config.fields.session, &defaults.unwrap_or_default());
         Ok(Self {

@@ -271,10 +271,9 @@ impl From<OriginRefusal> for ApiError {
 impl From<UrlRefusal> for ApiError {
     fn from(refusal: UrlRefusal) -> Self {
         match refusal {
-            UrlRefusal::NotAString { label } => Self::message_only(
-                StatusCode::BAD_REQUEST,
-                format!("Invalid {}: expected a string", label.as_str()),
-            ),
+            UrlRefusal::NotAString { label } => {
+                Self::message_only(StatusCode::BAD_REQUEST, format!("Invalid {}: expected a string", label.as_str()))
+            }
             UrlRefusal::Untrusted { label } => Self::new(
                 StatusCode::FORBIDDEN,
                 match label {

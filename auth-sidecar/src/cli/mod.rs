@@ -89,8 +89,11 @@ pub fn run() -> ExitCode {
 }
 
 fn load_config() -> Result<Config, CliError> {
-    let config = Config::from_env(std::env::vars(), &ThisMachine)
-        .map_err(|errors: ConfigErrors| CliError::Config(errors.to_string()))?;
+    // A variable that is no UTF-8 is none of ours.
+    let vars =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config =
+        Config::from_env(vars, &ThisMachine).map_err(|errors: ConfigErrors| CliError::Config(errors.to_string()))?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }

@@ -65,11 +65,7 @@ impl ApiError {
     }
 
     /// A refusal with a code of the list and a message of its own.
-    pub fn with_message(
-        status: StatusCode,
-        code: &'static ErrorCode,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn with_message(status: StatusCode, code: &'static ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused { status, body: ErrorBody::Coded { code: code.code, message: message.into() } }
     }
 

@@ -155,9 +155,7 @@ pub fn type_word(value: Option<&Value>) -> &'static str {
 pub fn find_nul(value: &Value, path: &str) -> Option<String> {
     match value {
         Value::String(text) => text.contains('\0').then(|| path.to_owned()),
-        Value::Array(items) => {
-            items.iter().enumerate().find_map(|(i, item)| find_nul(item, &format!("{path}.{i}")))
-        }
+        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| find_nul(item, &format!("{path}.{i}"))),
         Value::Object(map) => map.iter().find_map(|(key, item)| {
             if key.contains('\0') { Some(path.to_owned()) } else { find_nul(item, &format!("{path}.{key}")) }
         }),

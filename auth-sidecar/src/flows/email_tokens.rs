@@ -28,12 +28,7 @@ impl EmailToken {
     /// A token that proves `email` for a user.
     #[must_use]
     pub fn proof(email: &str, user_id: &str) -> Self {
-        Self {
-            email: email.to_lowercase(),
-            update_to: None,
-            request_type: None,
-            user_id: Some(user_id.to_owned()),
-        }
+        Self { email: email.to_lowercase(), update_to: None, request_type: None, user_id: Some(user_id.to_owned()) }
     }
 
     /// Signs it, in upstream's order of claims.
@@ -74,12 +69,7 @@ impl EmailToken {
         let text = |key: &str| claims.get(key).and_then(Value::as_str).map(str::to_owned);
         let email = text("email").filter(|email| is_email(email));
         let email = email.ok_or_else(|| ApiError::internal("a signed token without an address"))?;
-        Ok(Ok(Self {
-            email,
-            update_to: text("updateTo"),
-            request_type: text("requestType"),
-            user_id: text("userId"),
-        }))
+        Ok(Ok(Self { email, update_to: text("updateTo"), request_type: text("requestType"), user_id: text("userId") }))
     }
 
     /// Mails the link of this token to `to`.

@@ -174,10 +174,7 @@ mod tests {
             (json!({"accountId": "a", "extra": 1}), "[body] Unrecognized key: \\\"extra\\\""),
         ] {
             let Err(ApiError::Refused { body, .. }) = check_selection(Some(&input), "body") else { panic!() };
-            assert_eq!(
-                body.to_json().unwrap(),
-                format!(r#"{{"message":"{expected}","code":"VALIDATION_ERROR"}}"#)
-            );
+            assert_eq!(body.to_json().unwrap(), format!(r#"{{"message":"{expected}","code":"VALIDATION_ERROR"}}"#));
         }
     }
 }

@@ -47,11 +47,8 @@ pub async fn change_email(cx: &mut Context) -> Result<Answer, ApiError> {
         token.mail(cx, &new_email, callback_url.as_deref())?;
         return Ok(Answer::status_true());
     }
-    let changes = UserChanges {
-        email: Some(new_email.clone()),
-        updated_at: Some(cx.app.clock.now()),
-        ..UserChanges::default()
-    };
+    let changes =
+        UserChanges { email: Some(new_email.clone()), updated_at: Some(cx.app.clock.now()), ..UserChanges::default() };
     let user_id = current.user_id.clone();
     match cx.app.db.write(move |conn| users::update_user(conn, &user_id, &changes)).await {
         Ok(Some(user)) => {

@@ -30,10 +30,8 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
     let Some((account, stored)) = cx.find_password_account(&current.user_id).await? else {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::CREDENTIAL_ACCOUNT_NOT_FOUND));
     };
-    if !cx.password_is_right(current_password, Some(stored)).await? {
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::INVALID_PASSWORD));
-    }
-    let hash = cx.app.hasher.hash(new_password).await?;
+    let hash = cx.app.hasher.verify_then_hash(current_password, stored, new_password).await?;
+    let hash = hash.ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, &codes::INVALID_PASSWORD))?;
 
     let now = cx.app.clock.now();
     let session = revoke.then(|| new_session(cx, &current.user_id, true));

@@ -83,11 +83,8 @@ async fn prove_email(cx: &mut Context, token: &EmailToken, callback: Option<&str
         return refuse(callback, &codes::INVALID_TOKEN);
     }
     if !user.email_verified {
-        let changes = UserChanges {
-            email_verified: Some(true),
-            updated_at: Some(cx.app.clock.now()),
-            ..UserChanges::default()
-        };
+        let changes =
+            UserChanges { email_verified: Some(true), updated_at: Some(cx.app.clock.now()), ..UserChanges::default() };
         cx.app.db.write(move |conn| users::update_user(conn, &user.id, &changes)).await?;
     }
     done(callback, json!({ "status": true, "user": Value::Null }))
@@ -113,11 +110,8 @@ async fn change_email(
     if current.as_ref().is_some_and(|current| current.user_id != user_id) {
         return refuse(callback, &codes::INVALID_USER);
     }
-    let changes = UserChanges {
-        email: Some(update_to),
-        updated_at: Some(cx.app.clock.now()),
-        ..UserChanges::default()
-    };
+    let changes =
+        UserChanges { email: Some(update_to), updated_at: Some(cx.app.clock.now()), ..UserChanges::default() };
     let updated = cx.app.db.write(move |conn| users::update_user(conn, &user_id, &changes)).await;
     let updated = match updated {
         Ok(Some(user)) => user,

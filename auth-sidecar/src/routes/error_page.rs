@@ -10,14 +10,14 @@ use crate::error::ApiError;
 use crate::links::append_query;
 
 /// Nothing may be loaded or run; the page's own style is allowed by its hash-free `style-src`.
-const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CSP: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Redirects to the configured error page; without one, to `/` in production, and shows a page of
 /// its own in dev mode.
 ///
 /// # Errors
 /// Never.
-#[expect(clippy::unused_async, reason = "handlers share one signature")]
 pub async fn error(cx: &mut Context) -> Result<Answer, ApiError> {
     let given = |key: &str| match cx.query.get(key) {
         Some(Value::Array(values)) => values.first().and_then(Value::as_str),
@@ -68,10 +68,8 @@ fn escape(text: &str) -> String {
 
 fn page(code: &str, description: Option<&str>) -> String {
     let code = escape(code);
-    let description = description.map_or_else(
-        || "Something went wrong while signing you in. Please go back and try again.".to_owned(),
-        escape,
-    );
+    let description = description
+        .map_or_else(|| "Something went wrong while signing you in. Please go back and try again.".to_owned(), escape);
     format!(
         r#"<!DOCTYPE html>
 <html lang="en">

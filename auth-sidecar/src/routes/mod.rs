@@ -142,13 +142,11 @@ pub const PROFILE_ROUTES: &[Route] = routes! {
 /// never matches.
 #[must_use]
 pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Option<(&'static Route, String)> {
-    routes.iter().filter(|route| route.method == method).find_map(|route| {
-        match route.path.split_once(':') {
-            None => (route.path == path).then(|| (route, String::new())),
-            Some((before, _)) => {
-                let value = path.strip_prefix(before)?;
-                (!value.is_empty() && !value.contains('/')).then(|| (route, value.to_owned()))
-            }
+    routes.iter().filter(|route| route.method == method).find_map(|route| match route.path.split_once(':') {
+        None => (route.path == path).then(|| (route, String::new())),
+        Some((before, _)) => {
+            let value = path.strip_prefix(before)?;
+            (!value.is_empty() && !value.contains('/')).then(|| (route, value.to_owned()))
         }
     })
 }

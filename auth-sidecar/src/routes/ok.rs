@@ -11,7 +11,6 @@ use crate::error::ApiError;
 ///
 /// # Errors
 /// Never.
-#[expect(clippy::unused_async, reason = "handlers share one signature")]
 pub async fn ok(_cx: &mut Context) -> Result<Answer, ApiError> {
     Ok(Answer::json(json!({ "ok": true })))
 }

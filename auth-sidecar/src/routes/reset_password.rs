@@ -130,12 +130,7 @@ pub async fn reset_password(cx: &mut Context) -> Result<Answer, ApiError> {
     if consumed { Ok(Answer::status_true()) } else { Err(invalid()) }
 }
 
-fn set_password(
-    conn: &mut AnyConnection,
-    user_id: &str,
-    hash: String,
-    now: NaiveDateTime,
-) -> diesel::QueryResult<()> {
+fn set_password(conn: &mut AnyConnection, user_id: &str, hash: String, now: NaiveDateTime) -> diesel::QueryResult<()> {
     if let Some(account) = accounts::find_credential_account(conn, user_id)? {
         accounts::update_password(conn, &account.id, &hash, now)?;
         return Ok(());
@@ -161,4 +156,3 @@ fn redirect(cx: &Context, callback: Option<&str>, key: &str, value: &str) -> Ans
         url.to_string()
     }))
 }
-

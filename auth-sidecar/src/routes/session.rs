@@ -24,10 +24,7 @@ pub async fn get_session(cx: &mut Context) -> Result<Answer, ApiError> {
     let defer = cx.app.config.session.defer_refresh;
     let is_post = cx.request.method() == Method::POST;
     if is_post && !defer {
-        return Err(ApiError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            &codes::METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED,
-        ));
+        return Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, &codes::METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED));
     }
     let query = Switches::from_query(&cx.query);
     let how = ReadSession {

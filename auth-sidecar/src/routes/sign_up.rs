@@ -14,7 +14,10 @@ use crate::flows::credentials::new_account;
 use crate::flows::read_session::CurrentSession;
 use crate::flows::start_session::new_session;
 use crate::ids::generate_id;
-use crate::wire::{self, declared::{merge_json, user_changes}};
+use crate::wire::{
+    self,
+    declared::{merge_json, user_changes},
+};
 
 /// The members of a sign-up.
 pub struct SignUpBody {
@@ -122,10 +125,7 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
             return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.config.fields)));
         }
         Err(DbError::UniqueViolation { .. }) => {
-            return Err(ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL,
-            ));
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL));
         }
         Err(DbError::CheckViolation { .. }) => {
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &codes::FAILED_TO_CREATE_USER));

@@ -9,7 +9,10 @@ use crate::context::Context;
 use crate::error::{ApiError, codes};
 use crate::extract::Check;
 use crate::fields::{Action, parse_input};
-use crate::wire::{self, declared::{json_part, merge_json}};
+use crate::wire::{
+    self,
+    declared::{json_part, merge_json},
+};
 
 /// Changes declared fields of the session; core columns are ignored.
 ///

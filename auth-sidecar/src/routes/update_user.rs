@@ -10,7 +10,10 @@ use crate::error::{ApiError, codes};
 use crate::extract::Check;
 use crate::fields::{Action, parse_input};
 use crate::flows::read_session::CurrentSession;
-use crate::wire::{self, declared::{merge_json, user_changes}};
+use crate::wire::{
+    self,
+    declared::{merge_json, user_changes},
+};
 
 /// Changes the user's name, picture and declared fields.
 ///

@@ -7,10 +7,7 @@ use serde_json::{Map, Value};
 use crate::fields::{Field, FieldRegistry, FieldType, PersonalizationColumn, Storage};
 
 /// The declared members of a user object, without those that are never returned.
-pub fn user_members<'a>(
-    registry: &'a FieldRegistry,
-    user: &'a User,
-) -> impl Iterator<Item = (String, Value)> + 'a {
+pub fn user_members<'a>(registry: &'a FieldRegistry, user: &'a User) -> impl Iterator<Item = (String, Value)> + 'a {
     let json = parse_json(&user.additional_fields);
     registry.user.iter().filter(|field| field.returned).map(move |field| {
         let value = match &field.storage {

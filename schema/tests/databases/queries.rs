@@ -1,7 +1,7 @@
 //! Each query once, with its refusal.
 
 use schema::test_support::TestDb;
-use schema::{SessionChanges, UserChanges, accounts, on_both_databases, sessions, users};
+use schema::{SessionChanges, UserChanges, Verification, accounts, on_both_databases, sessions, users, verifications};
 
 use crate::support::{at, credential, insert_all, session, user};
 
@@ -195,6 +195,29 @@ on_both_databases! {
         assert_eq!(list.iter().map(|account| account.id.as_str()).collect::<Vec<_>>(), ["older", "ada"]);
         assert_eq!(test.db.write(|c| accounts::delete_account(c, "ada", "bob")).await.unwrap(), 0);
         assert_eq!(test.db.write(|c| accounts::delete_account(c, "ada", "ada")).await.unwrap(), 1);
+    }
+
+    async fn a_verification_is_found_newest_first_and_consumed_by_exactly_one(test: TestDb) {
+        let row = |id: &str, created: i64| Verification {
+            id: id.to_owned(),
+            identifier: "reset-password:x".to_owned(),
+            value: "ada".to_owned(),
+            expires_at: at(60),
+            created_at: at(created),
+            updated_at: at(created),
+        };
+        let other = Verification { identifier: "reset-password:y".to_owned(), ..row("other", 0) };
+        let rows = [row("new", 1), row("old", 0), other.clone()];
+        test.db.write(move |c| rows.iter().try_for_each(|row| verifications::insert_verification(c, row))).await.unwrap();
+        let find = |identifier: &'static str| test.db.read(move |c| verifications::find_verification(c, identifier));
+        let newest = find("reset-password:x").await.unwrap().unwrap();
+        assert_eq!(newest, row("new", 1));
+        assert_eq!(find("x").await.unwrap(), None);
+        let consume = |row: Verification| test.db.write(move |c| verifications::consume_verification(c, &row));
+        let (one, two) = tokio::join!(consume(newest.clone()), consume(newest));
+        assert_eq!(u8::from(one.unwrap()) + u8::from(two.unwrap()), 1);
+        assert_eq!(find("reset-password:x").await.unwrap(), None);
+        assert_eq!(find("reset-password:y").await.unwrap(), Some(other));
     }
 
     async fn a_rehash_does_not_undo_a_password_change(test: TestDb) {

@@ -49,7 +49,7 @@ pub(super) static ACCOUNTS: Group = Group {
             Flag,
             Value("false"),
             "true",
-            "An address that was never proven is changed at once, without a mail to the new one.",
+            "An address that was never proven is changed at once; the mail that proves the new one follows.",
         ),
         row(
             "AUTH_ACCOUNT_LINKING_ALLOW_UNLINKING_ALL",

@@ -1,0 +1,3 @@
+//! The service over HTTP, on both databases.
+
+mod sign_up;
