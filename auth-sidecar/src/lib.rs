@@ -4,7 +4,7 @@
 //! endpoint, one line each in the table) → [`flows`] (what several routes do) → the `schema` crate
 //! (two doors to the database). Nothing below `routes` knows HTTP.
 //!
-//! - [`app`]: what every request shares, and how the service is put together
+//! - [`app`], [`state`]: how the service is put together, and what every request shares
 //! - [`cli`]: the subcommands
 //! - [`config`], [`fields`]: settings from the environment, and the declared fields
 //! - [`context`], [`extract`], [`wire`], [`error`]: a request, its input, its output, its failure
@@ -33,5 +33,6 @@ pub mod pipeline;
 pub mod rate_limit;
 pub mod routes;
 pub mod secrets;
+pub mod state;
 pub mod telemetry;
 pub mod wire;

@@ -13,7 +13,6 @@ use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::app::AppState;
 use crate::client_ip::client_ip;
 use crate::context::{Context, header};
 use crate::cookies::{RequestCookies, ResponseCookies};
@@ -24,6 +23,7 @@ use crate::ids::random_string;
 use crate::origins::{OriginRefusal, UrlLabel, UrlRefusal, check_urls};
 use crate::rate_limit::normalize_pathname;
 use crate::routes::{self, Answer, AnswerBody, Route, profile_api};
+use crate::state::AppState;
 
 const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
 

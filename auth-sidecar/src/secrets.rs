@@ -37,7 +37,7 @@ pub enum SecretsError {
 
 /// The current secret, the older versions, and the unversioned one from before rotation.
 ///
-/// Signatures (cookies, HS256 tokens) use [`Secrets::current`] alone; encrypted values may be read with any of [`Secrets::all`].
+/// What is new is signed and encrypted with [`Secrets::current`]; what exists may be read with any of [`Secrets::all`].
 #[derive(Clone, Debug)]
 pub struct Secrets {
     current: Secret,

@@ -22,9 +22,10 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
 use actix_web::{App, Error, web};
-use auth_sidecar::app::{AppState, configure};
+use auth_sidecar::app::configure;
 use auth_sidecar::clock::Clock;
 use auth_sidecar::config::{Config, ThisMachine};
+use auth_sidecar::state::AppState;
 use schema::test_support::TestDb;
 use serde_json::{Value, json};
 

@@ -9,10 +9,11 @@ use schema::{Backend, Db, DbError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, block_on};
-use crate::app::{self, AppState};
+use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fields::column_rules;
+use crate::state::AppState;
 use crate::telemetry;
 
 /// A request's head must arrive within this time.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use percent_encoding::percent_decode_str;
 
 use super::sign::{encode_uri_component, verify};
-use crate::secrets::Secret;
+use crate::secrets::Secrets;
 
 /// The largest chunk number JavaScript counts exactly (`Number.MAX_SAFE_INTEGER`).
 const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
@@ -41,11 +41,12 @@ impl RequestCookies {
         (!value.is_empty()).then(|| value.into_owned())
     }
 
-    /// The payload of a signed cookie; `None` when absent or not signed by `secret`
-    /// (upstream: `better-call/dist/context.mjs`, `getSignedCookie`).
-    pub fn signed(&self, name: &str, secret: &Secret) -> Option<String> {
+    /// The payload of a signed cookie; `None` when absent or signed by none of `secrets`
+    /// (upstream: `better-call/dist/context.mjs`, `getSignedCookie`). Upstream asks the current secret alone, which signs
+    /// everybody out when it is rotated; here an older one still opens what it signed.
+    pub fn signed(&self, name: &str, secrets: &Secrets) -> Option<String> {
         let value = self.get(name)?;
-        verify(secret, &value).map(str::to_owned)
+        secrets.all().find_map(|secret| verify(secret, &value)).map(str::to_owned)
     }
 
     /// The value of a cookie that may be cut into `<name>.0`, `<name>.1`, …; the uncut cookie comes first; `None` when there is

@@ -33,12 +33,12 @@ pub struct SessionCookies<'a> {
 impl SessionCookies<'_> {
     /// The session token the request brings under a valid signature.
     pub fn session_token(&self) -> Option<String> {
-        self.request.signed(&self.session_token_name(), self.secrets.current())
+        self.request.signed(&self.session_token_name(), self.secrets)
     }
 
     /// Whether the request brings a validly signed `dont_remember` cookie.
     pub fn is_dont_remember(&self) -> bool {
-        self.request.signed(&self.dont_remember_name(), self.secrets.current()).is_some()
+        self.request.signed(&self.dont_remember_name(), self.secrets).is_some()
     }
 
     /// Whether the request brings a cookie cache at all, whole or in chunks.

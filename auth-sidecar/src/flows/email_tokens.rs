@@ -57,7 +57,8 @@ impl EmailToken {
     /// # Errors
     /// The outer error is a fault: a validly signed token of another shape.
     pub fn verify(cx: &Context, token: &str) -> Result<Result<Self, &'static ErrorCode>, ApiError> {
-        let Some(claims) = verify_signature(token, cx.app.config.secrets.current()) else {
+        let claims = cx.app.config.secrets.all().find_map(|secret| verify_signature(token, secret));
+        let Some(claims) = claims else {
             return Ok(Err(&codes::INVALID_TOKEN));
         };
         match claims.get("exp").and_then(Value::as_i64) {

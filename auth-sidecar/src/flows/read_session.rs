@@ -6,11 +6,11 @@ use chrono::NaiveDateTime;
 use schema::{Session, SessionChanges, User, sessions};
 use serde_json::{Map, Value};
 
-use crate::app::AppState;
 use crate::clock::{plus_seconds, to_ms};
 use crate::context::{Context, session_cookies};
 use crate::cookies::{CachedSession, ResponseCookies};
 use crate::error::{ApiError, codes};
+use crate::state::AppState;
 use crate::wire;
 
 /// A session and its user, as the wire shows them, with the parts handlers decide on.

@@ -79,7 +79,7 @@ pub fn accept_bearer(cx: &mut Context) {
         sign::sign(cx.app.config.secrets.current(), token)
     };
     let name = cx.app.config.cookies.name("session_token");
-    if sign::verify(cx.app.config.secrets.current(), &value).is_some_and(|token| !token.is_empty()) {
+    if cx.app.config.secrets.all().any(|secret| sign::verify(secret, &value).is_some()) {
         cx.cookies.set(&name, &value);
     }
 }
