@@ -1,14 +1,19 @@
 //! The form of an email address.
 
+/// The longest address that mail can be sent to, in bytes (RFC 5321 §4.5.3.1.3, without the brackets).
+const MAX_LENGTH: usize = 254;
+
 /// Whether `text` has the form upstream demands of an email address: zod 4's default pattern (`zod/v4/core/regexes.js`,
 /// `email`), written out by hand:
 ///
 /// `^(?:[A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+-]@(?:[A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$`
 ///
-/// Nothing is trimmed or folded first. There is no length limit.
+/// Nothing is trimmed or folded first. Unlike upstream, an address that no mail can reach for its length is refused: it would
+/// not fit PostgreSQL's unique index either.
 #[must_use]
 pub fn is_email(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain))
+    text.len() <= MAX_LENGTH
+        && text.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain))
 }
 
 fn is_local_part(local: &str) -> bool {
@@ -33,6 +38,14 @@ fn is_domain(domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::is_email;
+
+    #[test]
+    fn an_address_is_at_most_254_bytes_long() {
+        let domain = format!("{}.example", "d".repeat(180));
+        let address = |n: usize| format!("{}@{domain}", "a".repeat(n - 1 - domain.len()));
+        assert!(is_email(&address(254)));
+        assert!(!is_email(&address(255)));
+    }
 
     #[test]
     fn the_recorded_addresses_are_accepted() {

@@ -56,3 +56,27 @@ fn parse(text: &str) -> Result<MailTransport, String> {
         _ => Err("has no http or https address after webhook+".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_ways_are_read_and_others_refused_without_being_quoted() {
+        assert!(matches!(parse("off"), Ok(MailTransport::Off)));
+        assert!(matches!(parse("log"), Ok(MailTransport::Log)));
+        let Ok(MailTransport::Webhook(url)) = parse("webhook+https://api.example.com/mail?key=k1") else { panic!() };
+        assert_eq!(url.as_str(), "https://api.example.com/mail?key=k1");
+        for text in ["", "smtp://user:hunter2@mail.example.com", "webhook+ftp://hunter2", "webhook+https://", "hunter2"]
+        {
+            let Err(reason) = parse(text) else { panic!("{text}") };
+            assert!(!reason.contains("hunter2"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_address() {
+        let transport = parse("webhook+https://api.example.com/mail?key=k1").unwrap();
+        assert_eq!(format!("{transport:?}"), "webhook");
+    }
+}

@@ -1,5 +1,16 @@
 const strategies = ['compact', 'jwt', 'jwe'];
 
+/**
+ * The same form with other content. Only well-formed base64 goes in: what a broken signature does is left open, since
+ * in the package it depends on which letter is hit.
+ */
+function altered(strategy, value) {
+  if (strategy === 'compact') return Buffer.from(Buffer.from(value, 'base64url').toString().replace('"Name of', '"Game of')).toString('base64url');
+  const parts = value.split('.');
+  const last = parts.pop();
+  return [...parts, (last[0] === 'A' ? 'B' : 'A') + last.slice(1)].join('.');
+}
+
 export default (scenario) => {
   for (const configuration of strategies) {
     scenario(`${configuration}: set, read, renewed`, { configuration }, async (t) => {
@@ -43,7 +54,7 @@ export default (scenario) => {
       await t.get("another user's cache", '/get-session', { jar: t.jar.with('session_data', b.get('session_data')) });
       await t.get('garbage', '/get-session', { jar: t.jar.with('session_data', 'garbage') });
       await t.get('cut short', '/get-session', { jar: t.jar.with('session_data', t.jar.get('session_data').slice(0, -5)) });
-      await t.get('one byte changed', '/get-session', { jar: t.jar.with('session_data', t.jar.get('session_data').replace(/.(?=.{30}$)/, (c) => (c === 'A' ? 'B' : 'A'))) });
+      await t.get('altered', '/get-session', { jar: t.jar.with('session_data', altered(configuration, t.jar.get('session_data'))) });
       await t.get('empty', '/get-session', { jar: t.jar.with('session_data', '') });
       await t.get('no token beside it', '/get-session', { jar: t.jar.with('session_token', undefined) });
       t.note('the address', a.email);
