@@ -19,7 +19,8 @@
 // The program under test is AUTH_SIDECAR_BIN, else target/release/auth-sidecar, else target/debug/auth-sidecar.
 // The version of the package is the one in package.json and nowhere else. The reference keeps its data in SQLite.
 // Differences that are meant stand in allowed.mjs with their reason; one that no longer occurs fails the run.
-// Exit status 0: no difference but the allowed ones. The details go to out/differences-DATABASE.txt.
+// Exit status 0: no difference but the allowed ones. The details, with the warnings and errors that the program logged,
+// go to out/differences-DATABASE.txt.
 import { fork } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -95,11 +96,18 @@ function openSidecars() {
   const started = [];
   const start = (configuration) => {
     const server = startSidecar(configuration, { adminURL });
-    started.push(server);
+    started.push({ configuration, server });
     return server;
   };
+  /** Stops all; answers what they logged (warnings and errors). */
   const close = async () => {
-    for (const server of await Promise.allSettled(started)) await server.value?.stop();
+    let logs = '';
+    for (const { configuration, server } of started) {
+      const { stop, output } = await server.catch(() => ({}));
+      await stop?.();
+      for (const line of output?.().split('\n') ?? []) if (/ (WARN|ERROR) /.test(line)) logs += `log of ${configuration.name}: ${line}\n`;
+    }
+    return logs;
   };
   return { start: once(start), close };
 }
@@ -156,6 +164,7 @@ async function runAll(scenarios) {
   const used = new Set();
   const failed = [];
   let steps = 0;
+  let logs = '';
   try {
     await pool(scenarios, Number(options.width), async (scenario) => {
       const [expected, actual] = await Promise.all([play(scenario, reference), play(scenario, ours)]);
@@ -170,7 +179,8 @@ async function runAll(scenarios) {
       if (differences.length) failed.push({ scenario, differences });
     });
   } finally {
-    await Promise.allSettled([reference.close(), ours.close()]);
+    reference.close();
+    logs = (await ours.close()) ?? '';
   }
   const stale = reflexive || options.only ? [] : allowed.filter((entry) => (!entry.database || entry.database === options.database) && !used.has(entry));
 
@@ -178,7 +188,7 @@ async function runAll(scenarios) {
   const report = failed.map(({ scenario, differences }) => `${scenario.id} [${scenario.configuration}]\n${differences.map(show).join('')}`).join('\n');
   const file = path.join(here, 'out', `differences-${options.database}.txt`);
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(file, report);
+  fs.writeFileSync(file, report + logs);
   console.log(report.length > 20_000 ? `${report.slice(0, 20_000)}…\n(the rest is in ${path.relative(process.cwd(), file)})\n` : report);
   for (const entry of stale) console.log(`allowed difference that no longer occurs: ${JSON.stringify(entry, (_, v) => (v instanceof RegExp ? String(v) : v))}`);
   const passed = scenarios.length - failed.length;

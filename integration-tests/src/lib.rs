@@ -12,6 +12,8 @@
 //! }
 //! ```
 
+pub mod mail;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -7,6 +7,7 @@ use actix_web::{App, HttpServer, web};
 use schema::migrations::{self, MigrateError};
 use schema::{Backend, Db, DbError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinError;
 
 use super::{CliError, block_on};
 use crate::app;
@@ -20,6 +21,8 @@ use crate::telemetry;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// An idle connection is closed after this time: longer than the 60 seconds common proxies keep theirs.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the start waits for the database before it listens.
+const DATABASE_HEAD_START: Duration = Duration::from_secs(1);
 /// Waits between attempts to reach the database at the start, in milliseconds; the last one repeats.
 const BACKOFF_MS: [u64; 5] = [100, 250, 500, 1000, 2000];
 
@@ -33,9 +36,15 @@ pub fn serve(config: Config) -> Result<(), CliError> {
 
 async fn run(app: web::Data<AppState>) -> Result<(), CliError> {
     let config = &app.config;
+    let mut database = actix_web::rt::spawn(prepare_database(app.clone()));
+    // With a database that answers, the first request already finds its tables.
+    if let Ok(outcome) = tokio::time::timeout(DATABASE_HEAD_START, &mut database).await {
+        prepared(outcome)?;
+    }
+
     let (host, port) = (config.listen.host.clone(), config.listen.port);
     let factory = app.clone();
-    let server = HttpServer::new(move || App::new().configure(app::configure(factory.clone())))
+    let mut server = HttpServer::new(move || App::new().configure(app::configure(factory.clone())))
         .workers(config.http.workers)
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
@@ -44,25 +53,36 @@ async fn run(app: web::Data<AppState>) -> Result<(), CliError> {
         .bind((host.as_str(), port))
         .map_err(|error| CliError::Failed(format!("cannot listen on {host}:{port}: {error}")))?
         .run();
-
     println!("{}", welcome(config, app.db.backend()));
     let signals = stop_on_signals(server.handle(), app.clone())
         .map_err(|error| CliError::Failed(format!("cannot listen for signals: {error}")))?;
-    let signals = actix_web::rt::spawn(signals);
+    actix_web::rt::spawn(signals);
 
-    let database = actix_web::rt::spawn(prepare_database(app.clone(), server.handle()));
-    let served = server.await;
-    signals.abort();
-    if database.is_finished()
-        && let Ok(Err(error)) = database.await
-    {
-        return Err(CliError::Database(error.to_string()));
+    if !app.is_database_ready() {
+        tokio::select! {
+            outcome = database => {
+                if let Err(error) = prepared(outcome) {
+                    server.handle().stop(false).await;
+                    return Err(error);
+                }
+            }
+            served = &mut server => return served.map_err(|error| CliError::Failed(error.to_string())),
+        }
     }
-    served.map_err(|error| CliError::Failed(error.to_string()))
+    server.await.map_err(|error| CliError::Failed(error.to_string()))
 }
 
-/// Migrates as soon as the database answers; until then the service is live but not ready.
-async fn prepare_database(app: web::Data<AppState>, server: ServerHandle) -> Result<(), MigrateError> {
+fn prepared(outcome: Result<Result<(), MigrateError>, JoinError>) -> Result<(), CliError> {
+    match outcome {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(CliError::Database(format!("the database cannot be used: {error}"))),
+        Err(error) => Err(CliError::Failed(error.to_string())),
+    }
+}
+
+/// Migrates as soon as the database answers; until then the service is live but not ready. Fails
+/// only when waiting would not help.
+async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> {
     let rules = column_rules(&app.config.fields);
     let mut waits = BACKOFF_MS.iter().copied();
     let mut wait = 0;
@@ -89,11 +109,7 @@ async fn prepare_database(app: web::Data<AppState>, server: ServerHandle) -> Res
                 tracing::warn!(%error, "waiting for the database");
                 tokio::time::sleep(Duration::from_millis(wait)).await;
             }
-            Err(error) => {
-                tracing::error!(%error, "the database cannot be used");
-                server.stop(false).await;
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         }
     }
 }

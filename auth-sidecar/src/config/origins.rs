@@ -127,7 +127,9 @@ fn check_host(authority: &str) -> Result<(), String> {
 
 /// The domain cookies are shared below: that of the public URL, or one above it.
 pub(super) fn check_cookie_domain(domain: &str, public: &Url) -> Result<String, String> {
-    let domain = domain.trim_start_matches('.').to_ascii_lowercase();
+    // It goes into the cookie as it was given, with its dot if it has one: upstream does so too.
+    let given = domain.to_ascii_lowercase();
+    let domain = given.trim_start_matches('.').to_owned();
     let host = match public.host() {
         Some(Host::Domain(host)) => host.to_owned(),
         _ => return Err("cannot be used: BETTER_AUTH_URL has no host name".to_owned()),
@@ -141,7 +143,7 @@ pub(super) fn check_cookie_domain(domain: &str, public: &Url) -> Result<String, 
     if host != domain && !host.ends_with(&format!(".{domain}")) {
         return Err(format!("is neither {host}, the host of BETTER_AUTH_URL, nor a domain above it"));
     }
-    Ok(domain)
+    Ok(given)
 }
 
 #[cfg(test)]
@@ -199,7 +201,7 @@ mod tests {
     fn cookie_domain_is_the_public_host_or_above_it() {
         let public = Url::parse("https://auth.example.co.uk").unwrap();
         assert_eq!(check_cookie_domain("example.co.uk", &public), Ok("example.co.uk".to_owned()));
-        assert_eq!(check_cookie_domain(".Example.co.uk", &public), Ok("example.co.uk".to_owned()));
+        assert_eq!(check_cookie_domain(".Example.co.uk", &public), Ok(".example.co.uk".to_owned()));
         assert_eq!(check_cookie_domain("auth.example.co.uk", &public), Ok("auth.example.co.uk".to_owned()));
         for domain in ["uk", "localhost", "example.com", "www.example.co.uk", "ample.co.uk", "."] {
             assert!(check_cookie_domain(domain, &public).is_err(), "{domain}");

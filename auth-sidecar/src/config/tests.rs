@@ -205,7 +205,7 @@ fn settings_reach_their_places() {
     assert_eq!(config.password.policy.scheme, Scheme::Argon2id);
     assert_eq!(config.cookies.same_site, SameSite::None);
     assert!(config.cookies.secure && config.cookies.partitioned);
-    assert_eq!(config.cookies.domain.as_deref(), Some("example.com"));
+    assert_eq!(config.cookies.domain.as_deref(), Some(".example.com"));
     assert_eq!(config.cookies.prefix, "acme");
     assert_eq!(config.http.api_prefix, None);
     assert_eq!(config.http.disabled_paths, ["/verify-password", "/ok"]);

@@ -72,10 +72,16 @@ impl<'a> Check<'a> {
 
     /// A string of at least one character.
     pub fn non_empty_string(&mut self, key: &str) -> String {
-        let before = self.issues.len();
         let value = self.string(key);
-        if value.is_empty() && self.issues.len() == before && self.map.is_some() {
-            self.issue(key, "Too small: expected string to have >=1 characters");
+        match self.map.and_then(|map| map.get(key)) {
+            Some(Value::String(text)) if text.is_empty() => {
+                self.issue(key, "Too small: expected string to have >=1 characters");
+            }
+            // zod runs the length check on whatever has a length, even after the type was wrong.
+            Some(Value::Array(items)) if items.is_empty() => {
+                self.issue(key, "Too small: expected array to have >=1 items");
+            }
+            _ => {}
         }
         value
     }
@@ -204,7 +210,12 @@ mod tests {
             ("email", json!("nope"), "[body.email] Invalid email address"),
             ("email", json!(null), "[body.email] Invalid input: expected string, received null"),
             ("password", json!(""), "[body.password] Too small: expected string to have >=1 characters"),
-            ("password", json!([]), "[body.password] Invalid input: expected string, received array"),
+            (
+                "password",
+                json!([]),
+                "[body.password] Invalid input: expected string, received array; [body.password] Too small: expected array to have >=1 items",
+            ),
+            ("password", json!(["x"]), "[body.password] Invalid input: expected string, received array"),
             ("rememberMe", json!("no"), "[body.rememberMe] Invalid input: expected boolean, received string"),
             ("image", json!(null), "[body.image] Invalid input: expected string, received null"),
         ] {

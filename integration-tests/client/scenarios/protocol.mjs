@@ -8,7 +8,7 @@ export default (scenario) => {
   });
 
   scenario('error', async (t) => {
-    for (const query of ['', '?error=INVALID_TOKEN', '?error=a%20b', '?error=x&error_description=two%20words%26more', "?error='quoted'", '?error=<script>', '?error=a&error=b']) {
+    for (const query of ['', '?error=INVALID_TOKEN', '?error=a%20b', '?error=x&error_description=two%20words%26more', "?error='quoted'", '?error=%3Cscript%3E', '?error=<raw>', '?error=a&error=b']) {
       await t.get(`error ${query}`, `/error${query}`);
     }
   });

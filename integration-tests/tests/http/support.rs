@@ -1,0 +1,156 @@
+//! What several test files share.
+
+use diesel::RunQueryDsl as _;
+use diesel::sql_types::{BigInt, Text};
+use integration_tests::{Browser, Reply, TestApp};
+use schema::DbError;
+use serde_json::{Value, json};
+
+/// Seconds of a day.
+pub const DAY: i64 = 86_400;
+/// Where the clock of a test starts, as the wire writes it.
+pub const START: &str = "2030-01-01T00:00:00.000Z";
+/// The cookie of a sign-in, its value left out.
+pub const SIGNED_IN: &str = "better-auth.session_token=<value>; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax";
+/// The cookie of a sign-in that the browser forgets when it is closed.
+pub const SIGNED_IN_FOR_NOW: [&str; 2] = [
+    "better-auth.session_token=<value>; Path=/; HttpOnly; SameSite=Lax",
+    "better-auth.dont_remember=<value>; Path=/; HttpOnly; SameSite=Lax",
+];
+/// The cookies of a sign-out.
+pub const SIGNED_OUT: [&str; 3] = [
+    "better-auth.session_token=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
+    "better-auth.session_data=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
+    "better-auth.dont_remember=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
+];
+/// Nobody's token.
+pub const UNKNOWN_TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// `text` with every id and token (32 letters and digits) left out.
+pub fn redact(text: &str) -> String {
+    let (mut out, mut run) = (String::new(), String::new());
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            run.push(c);
+            continue;
+        }
+        out.push_str(if run.len() == 32 { "<id>" } else { &run });
+        run.clear();
+        out.push(c);
+    }
+    out + if run.len() == 32 { "<id>" } else { &run }
+}
+
+/// The `Set-Cookie` lines with every value but the empty one left out.
+pub fn cookies(reply: &Reply) -> Vec<String> {
+    let redacted = |line: &String| {
+        let (pair, attributes) = line.split_once("; ").unwrap();
+        let (name, value) = pair.split_once('=').unwrap();
+        if value.is_empty() { line.clone() } else { format!("{name}=<value>; {attributes}") }
+    };
+    reply.set_cookies.iter().map(redacted).collect()
+}
+
+/// Status and redacted body.
+pub fn answer(reply: &Reply) -> (u16, String) {
+    (reply.status.as_u16(), redact(&reply.body))
+}
+
+/// A refusal with a code, as [`answer`] shows it.
+pub fn refusal(status: u16, code: &str, message: &str) -> (u16, String) {
+    (status, json!({ "message": message, "code": code }).to_string())
+}
+
+/// A bad body or query.
+pub fn invalid(message: &str) -> (u16, String) {
+    refusal(400, "VALIDATION_ERROR", message)
+}
+
+/// No session.
+pub fn unauthorized() -> (u16, String) {
+    refusal(401, "UNAUTHORIZED", "Unauthorized")
+}
+
+/// 200 `{"status":true}`.
+pub fn status_true() -> (u16, String) {
+    (200, r#"{"status":true}"#.to_owned())
+}
+
+/// The user object of somebody who just signed up as `name`.
+pub fn user_json(name: &str) -> String {
+    format!(
+        r#"{{"name":"{name}","email":"{name}@example.com","emailVerified":false,"image":null,"createdAt":"{START}","updatedAt":"{START}","software_background":null,"hardware_background":null,"id":"<id>"}}"#
+    )
+}
+
+/// The session object of a session begun at the start of the test and extended at `updated`.
+pub fn session_json(updated: &str, expires: &str) -> String {
+    format!(
+        r#"{{"expiresAt":"{expires}","token":"<id>","createdAt":"{START}","updatedAt":"{updated}","ipAddress":"","userAgent":"","userId":"<id>","id":"<id>"}}"#
+    )
+}
+
+/// The service with these settings, and `ada` signed up in a browser.
+pub async fn with_ada(db: schema::test_support::TestDb, settings: &[(&str, &str)]) -> (TestApp, Browser) {
+    let app = start(db, settings).await;
+    let ada = app.browser();
+    ada.sign_up("ada").await;
+    (app, ada)
+}
+
+/// The service with these settings.
+pub async fn start(db: schema::test_support::TestDb, settings: &[(&str, &str)]) -> TestApp {
+    settings.iter().fold(TestApp::builder(), |builder, (name, value)| builder.set(name, value)).start(db).await
+}
+
+/// A second browser in which `name` signed in.
+pub async fn second_device(app: &TestApp, name: &str) -> Browser {
+    let browser = app.browser();
+    assert_eq!(browser.sign_in(name).await.status.as_u16(), 200);
+    browser
+}
+
+/// The session token of a browser's cookie.
+pub fn token(browser: &Browser) -> String {
+    browser.cookie("session_token").unwrap().split('.').next().unwrap().to_owned()
+}
+
+/// The `expiresAt` of the browser's session, asked for without extending it.
+pub async fn expires_at(browser: &Browser) -> Value {
+    browser.get("/get-session?disableRefresh=1").await.json()["session"]["expiresAt"].take()
+}
+
+#[derive(diesel::QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Words {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
+/// How many rows there are: `users`, or `sessions WHERE …`.
+pub async fn count(app: &TestApp, rows: &str) -> i64 {
+    let sql = format!("SELECT count(*) AS n FROM {rows}");
+    app.db.db.read(move |conn| diesel::sql_query(sql).get_result::<Number>(conn)).await.unwrap().n
+}
+
+/// One text: `column FROM table …`.
+pub async fn select(app: &TestApp, what: &str) -> String {
+    let sql = format!("SELECT {}", what.replacen(" FROM", " AS text FROM", 1));
+    app.db.db.read(move |conn| diesel::sql_query(sql).get_result::<Words>(conn)).await.unwrap().text
+}
+
+/// Changes rows behind the service's back.
+pub async fn try_execute(app: &TestApp, sql: &str) -> Result<usize, DbError> {
+    let sql = sql.to_owned();
+    app.db.db.write(move |conn| diesel::sql_query(sql).execute(conn)).await
+}
+
+/// Changes rows behind the service's back, at least one.
+pub async fn execute(app: &TestApp, sql: &str) {
+    assert!(try_execute(app, sql).await.unwrap() > 0, "{sql}");
+}
