@@ -42,12 +42,10 @@ impl Context {
         header(&self.request, name)
     }
 
-    /// Adds a header to the answer; a value that no header can hold is dropped.
+    /// Sets a header of the answer. See [`header_value`].
     pub fn set_header(&mut self, name: HeaderName, value: &str) {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.retain(|(n, _)| n != name);
-            self.headers.push((name, value));
-        }
+        self.headers.retain(|(n, _)| n != name);
+        self.headers.push((name, header_value(value)));
     }
 
     /// The client's address as the configured headers tell it.
@@ -137,17 +135,30 @@ pub fn session_cookies<'a>(app: &'a AppState, cookies: &'a RequestCookies) -> Se
     }
 }
 
+/// Headers of which Node keeps the first when they are repeated; all others are joined.
+const SINGLE_HEADERS: [&str; 4] = ["authorization", "host", "referer", "user-agent"];
+
 /// A request header as text, read as Latin-1 as Node reads it, so that odd bytes make a value that
 /// matches nothing instead of an absent one. Repeated headers are joined with `, `, as the Fetch
-/// standard joins them.
+/// standard joins them, but for [`SINGLE_HEADERS`].
 #[must_use]
 pub fn header(request: &HttpRequest, name: &str) -> Option<String> {
+    let count = if SINGLE_HEADERS.contains(&name) { 1 } else { usize::MAX };
     let values: Vec<String> = request
         .headers()
         .get_all(name)
+        .take(count)
         .map(|value| value.as_bytes().iter().copied().map(char::from).collect())
         .collect();
     (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// `text` as a header's value: what is not printable ASCII is percent-encoded, which for an address
+/// means the same.
+#[must_use]
+pub fn header_value(text: &str) -> HeaderValue {
+    let encoded = percent_encoding::utf8_percent_encode(text, percent_encoding::CONTROLS).to_string();
+    HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
@@ -164,6 +175,20 @@ mod tests {
             .to_http_request();
         assert_eq!(header(&request, "x-forwarded-for").as_deref(), Some("203.0.113.1, 203.0.113.2"));
         assert_eq!(header(&request, "origin"), None);
+    }
+
+    #[test]
+    fn of_a_repeated_user_agent_the_first_counts() {
+        let request = TestRequest::default()
+            .append_header(("user-agent", "one"))
+            .append_header(("user-agent", "two"))
+            .to_http_request();
+        assert_eq!(header(&request, "user-agent").as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn a_value_that_no_header_can_hold_is_percent_encoded() {
+        assert_eq!(header_value("/\u{4e2d}?a=b c\r\nx: y"), "/%E4%B8%AD?a=b c%0D%0Ax: y");
     }
 
     #[test]

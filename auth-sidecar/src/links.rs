@@ -30,9 +30,38 @@ pub fn append_query(input: &str, query: &str) -> Option<String> {
     if relative { whole.strip_prefix(REFERENCE_ORIGIN).map(str::to_owned) } else { Some(whole) }
 }
 
+/// Sets a member of an address's query as `URLSearchParams.set` does: the first of that name gets the
+/// value, the others go, a new one comes last.
+#[must_use]
+pub fn set_query(mut url: Url, key: &str, value: &str) -> String {
+    let mut members: Vec<(String, String)> = Vec::new();
+    let mut found = false;
+    for (name, old) in url.query_pairs() {
+        if name != key {
+            members.push((name.into_owned(), old.into_owned()));
+        } else if !found {
+            members.push((key.to_owned(), value.to_owned()));
+            found = true;
+        }
+    }
+    if !found {
+        members.push((key.to_owned(), value.to_owned()));
+    }
+    url.query_pairs_mut().clear().extend_pairs(members);
+    url.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn setting_a_query_member_keeps_its_place_and_drops_its_twins() {
+        let set = |url: &str| set_query(Url::parse(url).unwrap(), "error", "X");
+        assert_eq!(set("https://h.example/x?error=1&b=2&error=3&c=#t"), "https://h.example/x?error=X&b=2&c=#t");
+        assert_eq!(set("https://h.example/x?b=2"), "https://h.example/x?b=2&error=X");
+        assert_eq!(set("https://h.example/x"), "https://h.example/x?error=X");
+    }
 
     #[test]
     fn the_query_goes_before_the_fragment_and_keeps_what_is_there() {

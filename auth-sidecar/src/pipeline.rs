@@ -14,11 +14,11 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::client_ip::client_ip;
-use crate::context::{Context, header};
+use crate::context::{Context, header, header_value};
 use crate::cookies::{RequestCookies, ResponseCookies};
 use crate::error::{ApiError, ErrorBody, codes};
 use crate::extract::body::read_body;
-use crate::extract::check::find_nul;
+use crate::extract::check::has_nul;
 use crate::ids::random_string;
 use crate::origins::{OriginRefusal, UrlLabel, UrlRefusal, check_urls};
 use crate::rate_limit::normalize_pathname;
@@ -34,11 +34,11 @@ const RETRY_AFTER_SECONDS: &str = "2";
 /// Answers any request. A panic on the way becomes a 500; the process, the pool and its locks live on.
 pub async fn handle(request: HttpRequest, payload: web::Payload, app: web::Data<AppState>) -> HttpResponse {
     let started = Instant::now();
-    let mut log = LogLine { route: "-", user_id: None, failure: None };
+    let mut log = LogLine { route: "-", profile_face: false, user_id: None, failure: None };
     let walk = AssertUnwindSafe(walk(&request, payload, &app, &mut log)).catch_unwind().await;
     let mut response = walk.unwrap_or_else(|_| {
         log.failure = Some("panic".to_owned());
-        HttpResponse::InternalServerError().finish()
+        internal(&mut HttpResponse::InternalServerError(), log.profile_face)
     });
     if app.is_draining() {
         response.head_mut().set_connection_type(ConnectionType::Close);
@@ -50,6 +50,7 @@ pub async fn handle(request: HttpRequest, payload: web::Payload, app: web::Data<
 /// The one line a request leaves in the log: never an address, a cookie, a token or a body.
 struct LogLine {
     route: &'static str,
+    profile_face: bool,
     user_id: Option<String>,
     failure: Option<String>,
 }
@@ -92,7 +93,11 @@ async fn walk(
     let config = &app.config;
 
     if config.http.disabled_paths.contains(&place.normalized) {
-        return HttpResponse::NotFound().content_type("text/plain;charset=UTF-8").body("Not Found");
+        return if place.profile_face {
+            profile_api::not_found()
+        } else {
+            HttpResponse::NotFound().content_type("text/plain;charset=UTF-8").body("Not Found")
+        };
     }
     // Without addresses everybody would share one bucket: upstream does not limit then.
     if !config.client_ip.disabled {
@@ -101,10 +106,11 @@ async fn walk(
             return too_many_requests(after.0, place.profile_face);
         }
     }
-    let Some((route, parameter)) = place.route else {
+    let Some((route, parameter)) = place.route.clone() else {
         return if place.profile_face { profile_api::not_found() } else { not_found() };
     };
     log.route = route.path;
+    log.profile_face = place.profile_face;
 
     let mut cx = Context {
         app: app.clone(),
@@ -126,7 +132,7 @@ async fn walk(
     if let Err(ApiError::Internal(cause) | ApiError::Unavailable(cause)) = &result {
         log.failure = Some(cause.to_string());
     }
-    respond(&cx, route, result)
+    respond(&cx, &place, route, result)
 }
 
 /// Body, origin, addresses, then the handler, which checks its schema first and then its session.
@@ -138,13 +144,10 @@ async fn run(cx: &mut Context, route: &Route, payload: web::Payload) -> Result<A
         cx.check_origin()?;
         check_urls(&cx.app.origins, cx.body.as_ref(), cx.query.get("callbackURL"))?;
     }
-    let query = Value::Object(std::mem::take(&mut cx.query));
-    let nul = cx.body.as_ref().and_then(|body| find_nul(body, "body")).or_else(|| find_nul(&query, "query"));
-    if let Value::Object(query) = query {
-        cx.query = query;
-    }
-    if let Some(path) = nul {
-        return Err(ApiError::validation(format!("[{path}] Invalid input: NUL characters are not allowed")));
+    let in_query = cx.query.iter().any(|(key, value)| key.contains('\0') || has_nul(value));
+    if in_query || cx.body.as_ref().is_some_and(has_nul) {
+        let place = if in_query { "query" } else { "body" };
+        return Err(ApiError::validation(format!("[{place}] Invalid input: NUL characters are not allowed")));
     }
     (route.run)(cx).await
 }
@@ -170,7 +173,7 @@ fn parse_target(request: &HttpRequest) -> Option<(String, Map<String, Value>)> {
 fn find_place(app: &AppState, method: &Method, path: &str) -> Place {
     if let Some(prefix) = &app.config.http.api_prefix
         && let Some(below) = path.strip_prefix(prefix.as_str())
-        && below.starts_with('/')
+        && (below.is_empty() || below.starts_with('/'))
     {
         let route = routes::find(routes::PROFILE_ROUTES, method, below);
         return Place { normalized: profile_api::limited_as(below).to_owned(), route, profile_face: true };
@@ -184,7 +187,7 @@ fn find_place(app: &AppState, method: &Method, path: &str) -> Place {
     }
 }
 
-fn respond(cx: &Context, route: &Route, result: Result<Answer, ApiError>) -> HttpResponse {
+fn respond(cx: &Context, place: &Place, route: &Route, result: Result<Answer, ApiError>) -> HttpResponse {
     let status = result.as_ref().map_or_else(ApiError::status, |answer| answer.status);
     let mut response = HttpResponseBuilder::new(status);
     for (name, value) in &cx.headers {
@@ -210,24 +213,27 @@ fn respond(cx: &Context, route: &Route, result: Result<Answer, ApiError>) -> Htt
             if json_type {
                 response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
             }
-            if let Ok(to) = HeaderValue::from_str(&to) {
-                response.insert_header((LOCATION, to));
-            }
+            response.insert_header((LOCATION, header_value(&to)));
             response.finish()
         }
-        Err(error) => respond_error(&mut response, &error),
+        Err(error) => respond_error(&mut response, &error, place.profile_face),
     }
 }
 
-fn respond_error(response: &mut HttpResponseBuilder, error: &ApiError) -> HttpResponse {
+fn respond_error(response: &mut HttpResponseBuilder, error: &ApiError, profile_face: bool) -> HttpResponse {
     match error {
         ApiError::Refused { body, .. } => json(response, body.to_json().unwrap_or_default()),
         ApiError::Unavailable(_) => {
             response.insert_header((RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS)));
             json(response, coded(&codes::SERVICE_UNAVAILABLE))
         }
-        ApiError::Internal(_) => response.finish(),
+        ApiError::Internal(_) => internal(response, profile_face),
     }
+}
+
+/// upstream answers an unexpected exception without a body; the REST face always has one.
+fn internal(response: &mut HttpResponseBuilder, profile_face: bool) -> HttpResponse {
+    if profile_face { json(response, coded(&codes::INTERNAL_SERVER_ERROR)) } else { response.finish() }
 }
 
 fn json(response: &mut HttpResponseBuilder, body: String) -> HttpResponse {

@@ -11,7 +11,12 @@ pub fn healthcheck(url: Option<String>) -> Result<(), CliError> {
     let url = url.unwrap_or_else(|| {
         let port = std::env::var("PORT").unwrap_or_else(|_| "4000".to_owned());
         let host = std::env::var("HOST").unwrap_or_default();
-        let host = if matches!(host.as_str(), "" | "0.0.0.0" | "::") { "127.0.0.1".to_owned() } else { host };
+        let host = match host.trim_matches(['[', ']']) {
+            "" | "0.0.0.0" => "127.0.0.1".to_owned(),
+            "::" => "[::1]".to_owned(),
+            v6 if v6.contains(':') => format!("[{v6}]"),
+            other => other.to_owned(),
+        };
         format!("http://{host}:{port}/health/ready")
     });
     block_on(async {

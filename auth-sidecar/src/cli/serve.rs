@@ -148,7 +148,7 @@ fn welcome(config: &Config, backend: Backend) -> String {
     let client = if config.base_path == "/api/auth" { config.base_url.clone() } else { base.clone() };
     let mut lines = vec![
         format!("auth-sidecar {} ({mode})", env!("CARGO_PKG_VERSION")),
-        format!("  listening   http://{}:{}", config.listen.host, config.listen.port),
+        format!("  listening   {}", config.listen),
         format!("  Better Auth {base}"),
     ];
     if let Some(prefix) = &config.http.api_prefix {

@@ -16,6 +16,16 @@ pub struct Listen {
     pub port: u16,
 }
 
+/// As an address of a browser.
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.host.parse::<std::net::Ipv6Addr>() {
+            Ok(host) => write!(f, "http://[{host}]:{}", self.port),
+            Err(_) => write!(f, "http://{}:{}", self.host, self.port),
+        }
+    }
+}
+
 /// Form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

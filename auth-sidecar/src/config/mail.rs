@@ -37,7 +37,7 @@ impl MailTransport {
 pub(super) fn read(r: &mut Reader<'_>, dev: bool) -> MailTransport {
     let transport = r.get(NAME, parse).unwrap_or(if dev { MailTransport::Log } else { MailTransport::Off });
     if matches!(transport, MailTransport::Log) && !dev {
-        r.warn("AUTH_MAIL=log writes links that open accounts to the log; use it in dev mode only");
+        r.problem(NAME, "is log, which writes links that open accounts to the log; it works in dev mode only");
     }
     r.shown_as(NAME, transport.word().to_owned());
     transport

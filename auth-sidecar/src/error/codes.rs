@@ -93,6 +93,7 @@ error_codes! {
     /// Codes of this service that upstream does not have.
     OWN_ERROR_CODES {
         BAD_REQUEST: "Bad request",
+        INTERNAL_SERVER_ERROR: "Internal Server Error",
         TOO_MANY_REQUESTS: "Too many requests. Please try again later.",
         SERVICE_UNAVAILABLE: "The service is temporarily unavailable. Please try again.",
         PAYLOAD_TOO_LARGE: "Request body is too large",

@@ -105,6 +105,40 @@ impl<'a> Check<'a> {
         value.as_bool()
     }
 
+    /// An object or nothing; whether it is there and one.
+    pub fn maybe_object(&mut self, key: &str) -> bool {
+        self.maybe_map(key, "object")
+    }
+
+    /// A record or nothing; whether it is there and one.
+    pub fn maybe_record(&mut self, key: &str) -> bool {
+        self.maybe_map(key, "record")
+    }
+
+    fn maybe_map(&mut self, key: &str, expected: &str) -> bool {
+        match self.map.and_then(|map| map.get(key)) {
+            None => false,
+            Some(Value::Object(_)) => true,
+            other => {
+                self.wrong_type(key, expected, other);
+                false
+            }
+        }
+    }
+
+    /// A list of strings or nothing.
+    pub fn maybe_strings(&mut self, key: &str) {
+        match self.map.and_then(|map| map.get(key)) {
+            None => {}
+            Some(Value::Array(items)) => {
+                for (i, item) in items.iter().enumerate().filter(|(_, item)| !item.is_string()) {
+                    self.wrong_type(&format!("{key}.{i}"), "string", Some(item));
+                }
+            }
+            other => self.wrong_type(key, "array", other),
+        }
+    }
+
     /// Records an issue at `key` with a text of its own.
     pub fn issue(&mut self, key: &str, message: &str) {
         self.issues.push(format!("[{}.{key}] {message}", self.place));
@@ -155,17 +189,27 @@ pub fn type_word(value: Option<&Value>) -> &'static str {
     }
 }
 
-/// The first member, by path, that holds a NUL character: PostgreSQL cannot store one and no
-/// honest form sends one.
+/// Whether any text in `value`, at any depth, holds a NUL character: PostgreSQL cannot store one and
+/// no honest form sends one.
 #[must_use]
-pub fn find_nul(value: &Value, path: &str) -> Option<String> {
+pub fn has_nul(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.contains('\0').then(|| path.to_owned()),
-        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| find_nul(item, &format!("{path}.{i}"))),
-        Value::Object(map) => map.iter().find_map(|(key, item)| {
-            if key.contains('\0') { Some(path.to_owned()) } else { find_nul(item, &format!("{path}.{key}")) }
-        }),
-        _ => None,
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(key, member)| key.contains('\0') || has_nul(member)),
+        _ => false,
+    }
+}
+
+/// JavaScript's truth of a JSON value.
+#[must_use]
+pub fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
     }
 }
 
@@ -246,8 +290,8 @@ mod tests {
 
     #[test]
     fn a_nul_is_found_at_any_depth() {
-        assert_eq!(find_nul(&json!({"a": {"b": ["x", "y\0"]}}), "body"), Some("body.a.b.1".to_owned()));
-        assert_eq!(find_nul(&json!({"k\0": 1}), "body"), Some("body".to_owned()));
-        assert_eq!(find_nul(&json!({"a": "b", "c": [1, null, true]}), "body"), None);
+        assert!(has_nul(&json!({"a": {"b": ["x", "y\0"]}})));
+        assert!(has_nul(&json!({"k\0": 1})));
+        assert!(!has_nul(&json!({"a": "b", "c": [1, null, true]})));
     }
 }

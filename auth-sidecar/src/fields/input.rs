@@ -4,6 +4,7 @@ use serde_json::{Map, Number, Value};
 use thiserror::Error;
 
 use super::{Blank, Field, FieldType, LARGEST_MAX_LENGTH, MAX_ITEMS};
+use crate::extract::check::is_truthy;
 
 /// Whether the input makes a row or changes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub fn parse_input(
         let value = match (body.get(&field.key), &field.default) {
             (Some(_), Some(default)) if !field.input && create => default.clone(),
             (Some(given), _) if !field.input => {
-                if truthy(given) {
+                if is_truthy(given) {
                     return Err(FieldError::NotAllowed { key: field.key.clone() });
                 }
                 continue;
@@ -186,17 +187,6 @@ impl Field {
 
 fn blank(text: &str) -> bool {
     text.trim().is_empty()
-}
-
-/// Whether JavaScript's `if (value)` would hold.
-fn truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
 }
 
 /// A finite number written as text, as forms send it.

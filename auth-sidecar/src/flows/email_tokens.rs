@@ -9,6 +9,11 @@ use crate::email_form::is_email;
 use crate::error::{ApiError, ErrorCode, codes};
 use crate::mail::{Mail, MailKind};
 
+/// The step of a change of address that the old address approves.
+pub const CHANGE_CONFIRMATION: &str = "change-email-confirmation";
+/// The step of a change of address that the new address proves.
+pub const CHANGE_VERIFICATION: &str = "change-email-verification";
+
 /// Life of a link: one hour.
 const EXPIRES_IN: i64 = 3_600;
 
@@ -61,11 +66,18 @@ impl EmailToken {
         let Some(claims) = claims else {
             return Ok(Err(&codes::INVALID_TOKEN));
         };
-        match claims.get("exp").and_then(Value::as_i64) {
-            Some(exp) if exp > cx.app.clock.now_ms().div_euclid(1000) => {}
+        #[expect(clippy::as_conversions, reason = "seconds since the epoch are exact in f64")]
+        let now = cx.app.clock.now_ms().div_euclid(1000) as f64;
+        match claims.get("exp").and_then(Value::as_f64) {
+            Some(exp) if exp > now => {}
             Some(_) => return Ok(Err(&codes::TOKEN_EXPIRED)),
             // upstream takes a token without an end for one that never ends; none is ever made.
             None => return Ok(Err(&codes::INVALID_TOKEN)),
+        }
+        let early = claims.get("nbf").is_some_and(|nbf| nbf.as_f64().is_none_or(|nbf| nbf > now));
+        let texts = ["updateTo", "requestType", "userId"];
+        if early || texts.iter().any(|key| claims.get(*key).is_some_and(|value| !value.is_string())) {
+            return Ok(Err(&codes::INVALID_TOKEN));
         }
         let text = |key: &str| claims.get(key).and_then(Value::as_str).map(str::to_owned);
         let email = text("email").filter(|email| is_email(email));

@@ -140,7 +140,7 @@ pub async fn read_session(
     if token.is_none() && cookies.cache.is_some() {
         return Ok(None);
     }
-    if cookies.cache.is_none() {
+    if cookies.cache.is_none() && cookies.has_cookie_cache() {
         // A cache from the time when it was on.
         cookies.clean_cookie_cache(set_cookies);
     }
@@ -167,7 +167,11 @@ pub async fn read_session(
         expired => {
             cookies.delete_session_cookies(set_cookies, false);
             if expired.is_some() && how.may_write {
-                app.db.write(move |conn| sessions::delete_expired_session(conn, &token, now)).await?;
+                // The row is over whether or not it can be removed now.
+                let removed = app.db.write(move |conn| sessions::delete_expired_session(conn, &token, now)).await;
+                if let Err(error) = removed {
+                    tracing::warn!(%error, "an expired session could not be removed");
+                }
             }
             return Ok(None);
         }
@@ -185,12 +189,19 @@ pub async fn read_session(
             updated_at: Some(now),
             ..SessionChanges::default()
         };
-        let updated = app.db.write(move |conn| sessions::update_session(conn, &token, &changes)).await?;
-        let Some(updated) = updated else {
-            cookies.delete_session_cookies(set_cookies, false);
-            return Err(ApiError::new(StatusCode::UNAUTHORIZED, &codes::FAILED_TO_GET_SESSION));
-        };
-        session = updated;
+        match app.db.write(move |conn| sessions::update_session(conn, &token, &changes)).await {
+            Ok(Some(updated)) => session = updated,
+            Ok(None) => {
+                cookies.delete_session_cookies(set_cookies, false);
+                return Err(ApiError::new(StatusCode::UNAUTHORIZED, &codes::FAILED_TO_GET_SESSION));
+            }
+            // A database that can be read but not written still knows who is signed in.
+            Err(error) => {
+                tracing::warn!(%error, "a session could not be extended");
+                let current = CurrentSession::from_rows(app, &session, &user);
+                return Ok(Some(Found { current, needs_refresh: None }));
+            }
+        }
         let current = CurrentSession::from_rows(app, &session, &user);
         let cached = Some((&current.session, &current.user));
         cookies.set_session_cookie(set_cookies, &current.token, Some(false), None, cached);

@@ -5,6 +5,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::TrustedOrigins;
+use crate::extract::check::is_truthy;
 
 /// The request headers the checks read. An absent header is `None`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -171,15 +172,4 @@ pub fn check_urls(
 /// A header that is there and not empty.
 fn present(header: Option<&str>) -> Option<&str> {
     header.filter(|value| !value.is_empty())
-}
-
-/// ECMAScript's truth of a JSON value.
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
 }

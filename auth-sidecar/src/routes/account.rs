@@ -2,13 +2,14 @@
 //! (upstream `api/routes/account`, `api/routes/sign-in` `signInSocial`).
 
 use actix_web::http::StatusCode;
-use schema::accounts;
+use schema::{accounts, users};
 use serde_json::Value;
 
 use super::Answer;
 use crate::context::Context;
 use crate::error::{ApiError, codes};
 use crate::extract::Check;
+use crate::extract::check::type_word;
 use crate::wire;
 
 /// The accounts of the user.
@@ -36,6 +37,8 @@ pub async fn unlink_account(cx: &mut Context) -> Result<Answer, ApiError> {
         .app
         .db
         .write(move |conn| {
+            // Two at once must not each take the other's "not the last one".
+            users::lock_user(conn, &current.user_id)?;
             let rows = accounts::list_accounts(conn, &current.user_id)?;
             if rows.len() == 1 && keep_last {
                 return Ok(Err(&codes::FAILED_TO_UNLINK_LAST_ACCOUNT));
@@ -71,20 +74,50 @@ pub async fn link_social(cx: &mut Context) -> Result<Answer, ApiError> {
     Err(ApiError::new(StatusCode::NOT_FOUND, &codes::PROVIDER_NOT_FOUND))
 }
 
+/// Members of an authorization request that `additionalParams` may not replace.
+const RESERVED_PARAMS: [&str; 8] = [
+    "state",
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "scope",
+];
+
+/// upstream `socialSignInBodySchema`; the schema of `link-social` has its members in another order.
 fn check_provider(cx: &Context) -> Result<(), ApiError> {
     let mut check = Check::body(cx.body.as_ref());
     for key in ["callbackURL", "newUserCallbackURL", "errorCallbackURL"] {
         check.maybe_string(key);
     }
-    if let Some(members) = check.members()
-        && !members.get("provider").is_some_and(Value::is_string)
-    {
+    let members = check.members();
+    let member = |key: &str| members.and_then(|members| members.get(key));
+    if members.is_some() && !member("provider").is_some_and(Value::is_string) {
         check.issue("provider", "Invalid input");
     }
-    for key in ["disableRedirect", "requestSignUp"] {
-        check.maybe_bool(key);
+    check.maybe_bool("disableRedirect");
+    if check.maybe_object("idToken")
+        && !member("idToken").and_then(|token| token.get("token")).is_some_and(Value::is_string)
+    {
+        let given = member("idToken").and_then(|token| token.get("token"));
+        check.issue("idToken.token", &format!("Invalid input: expected string, received {}", type_word(given)));
     }
+    check.maybe_strings("scopes");
+    check.maybe_bool("requestSignUp");
     check.maybe_string("loginHint");
+    if check.maybe_record("additionalParams")
+        && let Some(Value::Object(params)) = member("additionalParams")
+        && params.keys().any(|key| RESERVED_PARAMS.contains(&key.as_str()))
+    {
+        let reserved = RESERVED_PARAMS.join(", ");
+        check.issue(
+            "additionalParams",
+            &format!("additionalParams cannot include reserved OAuth parameters: {reserved}"),
+        );
+    }
+    check.maybe_record("additionalData");
     check.finish()
 }
 

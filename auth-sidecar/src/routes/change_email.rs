@@ -7,7 +7,7 @@ use super::Answer;
 use crate::context::Context;
 use crate::error::{ApiError, codes};
 use crate::extract::Check;
-use crate::flows::email_tokens::EmailToken;
+use crate::flows::email_tokens::{CHANGE_VERIFICATION, EmailToken};
 use crate::wire;
 
 /// Changes the user's address: at once while it is unproven and that is allowed, else by a link
@@ -41,7 +41,7 @@ pub async fn change_email(cx: &mut Context) -> Result<Answer, ApiError> {
         let token = EmailToken {
             email: current.email.clone(),
             update_to: Some(new_email.clone()),
-            request_type: Some("change-email-verification".to_owned()),
+            request_type: Some(CHANGE_VERIFICATION.to_owned()),
             user_id: Some(current.user_id.clone()),
         };
         token.mail(cx, &new_email, callback_url.as_deref())?;
@@ -49,8 +49,20 @@ pub async fn change_email(cx: &mut Context) -> Result<Answer, ApiError> {
     }
     let changes =
         UserChanges { email: Some(new_email.clone()), updated_at: Some(cx.app.clock.now()), ..UserChanges::default() };
-    let user_id = current.user_id.clone();
-    match cx.app.db.write(move |conn| users::update_user(conn, &user_id, &changes)).await {
+    let (user_id, old_email) = (current.user_id.clone(), current.email.clone());
+    let updated = cx
+        .app
+        .db
+        .write(move |conn| {
+            // An address that was proven or changed in the meantime is not given up so easily.
+            let user = users::lock_user(conn, &user_id)?;
+            match user.filter(|user| user.email == old_email && !user.email_verified) {
+                Some(user) => users::update_user(conn, &user.id, &changes),
+                None => Ok(None),
+            }
+        })
+        .await;
+    match updated {
         Ok(Some(user)) => {
             current.user = wire::user(&user, &cx.app.config.fields);
             cx.set_session_cookie(&current, None);
@@ -58,7 +70,9 @@ pub async fn change_email(cx: &mut Context) -> Result<Answer, ApiError> {
                 EmailToken::proof(&user.email, &user.id).mail(cx, &user.email, callback_url.as_deref())?;
             }
         }
-        Ok(None) => return Err(ApiError::unauthorized()),
+        Ok(None) => {
+            return Err(ApiError::message_only(StatusCode::CONFLICT, "The user has changed. Please try again."));
+        }
         // Somebody else took the address in the meantime: as above.
         Err(error) if error.is_unique_on("users", "email") => {}
         Err(error) => return Err(error.into()),

@@ -30,23 +30,32 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
     let Some((account, stored)) = cx.find_password_account(&current.user_id).await? else {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::CREDENTIAL_ACCOUNT_NOT_FOUND));
     };
-    let hash = cx.app.hasher.verify_then_hash(current_password, stored, new_password).await?;
-    let hash = hash.ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, &codes::INVALID_PASSWORD))?;
+    let wrong = || ApiError::new(StatusCode::BAD_REQUEST, &codes::INVALID_PASSWORD);
+    let hash = cx.app.hasher.verify_then_hash(current_password, stored.clone(), new_password).await?;
+    let hash = hash.ok_or_else(wrong)?;
 
     let now = cx.app.clock.now();
     let session = revoke.then(|| new_session(cx, &current.user_id, true));
     let (user_id, row) = (current.user_id.clone(), session.clone());
-    cx.app
+    let changed = cx
+        .app
         .db
         .write(move |conn| {
+            // Of two changes from one password only the first counts.
+            if !accounts::lock_password(conn, &account.id, &stored)? {
+                return Ok(false);
+            }
             accounts::update_password(conn, &account.id, &hash, now)?;
             if let Some(row) = &row {
                 sessions::delete_user_sessions(conn, &user_id)?;
                 sessions::insert_session(conn, row)?;
             }
-            Ok(())
+            Ok(true)
         })
         .await?;
+    if !changed {
+        return Err(wrong());
+    }
 
     let mut token = Value::Null;
     if let Some(session) = session {

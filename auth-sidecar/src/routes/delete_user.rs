@@ -54,6 +54,8 @@ pub async fn delete_user_callback(cx: &mut Context) -> Result<Answer, ApiError> 
     check.string("token");
     let callback_url = check.maybe_string("callbackURL");
     check.finish()?;
+    // upstream: the schema drops every other member, so the session's switches have no effect here.
+    cx.query.clear();
     cx.check_callback(callback_url.as_deref())?;
     if !cx.app.config.user.delete_user_enabled {
         return Err(ApiError::new(StatusCode::NOT_FOUND, &codes::NOT_FOUND));

@@ -10,7 +10,8 @@ use super::Answer;
 use crate::context::Context;
 use crate::error::{ApiError, ErrorCode, codes};
 use crate::extract::Check;
-use crate::flows::email_tokens::EmailToken;
+use crate::flows::email_tokens::{CHANGE_CONFIRMATION, CHANGE_VERIFICATION, EmailToken};
+use crate::flows::read_session::CurrentSession;
 use crate::links::append_query;
 use crate::wire;
 
@@ -62,6 +63,8 @@ pub async fn verify_email(cx: &mut Context) -> Result<Answer, ApiError> {
     let token = check.string("token");
     let callback_url = check.maybe_string("callbackURL");
     check.finish()?;
+    // upstream: the schema drops every other member, so the session's switches have no effect here.
+    cx.query.clear();
     cx.check_callback(callback_url.as_deref())?;
     let callback = callback_url.as_deref().filter(|url| !url.is_empty());
     let token = match EmailToken::verify(cx, &token)? {
@@ -83,9 +86,19 @@ async fn prove_email(cx: &mut Context, token: &EmailToken, callback: Option<&str
         return refuse(callback, &codes::INVALID_TOKEN);
     }
     if !user.email_verified {
-        let changes =
-            UserChanges { email_verified: Some(true), updated_at: Some(cx.app.clock.now()), ..UserChanges::default() };
-        cx.app.db.write(move |conn| users::update_user(conn, &user.id, &changes)).await?;
+        let now = cx.app.clock.now();
+        cx.app
+            .db
+            .write(move |conn| {
+                // The proof is of this address, not of one it was changed to in the meantime.
+                if users::lock_user(conn, &user.id)?.is_some_and(|locked| locked.email == user.email) {
+                    let changes =
+                        UserChanges { email_verified: Some(true), updated_at: Some(now), ..UserChanges::default() };
+                    users::update_user(conn, &user.id, &changes)?;
+                }
+                Ok(())
+            })
+            .await?;
     }
     done(callback, json!({ "status": true, "user": Value::Null }))
 }
@@ -110,12 +123,59 @@ async fn change_email(
     if current.as_ref().is_some_and(|current| current.user_id != user_id) {
         return refuse(callback, &codes::INVALID_USER);
     }
-    let changes =
-        UserChanges { email: Some(update_to), updated_at: Some(cx.app.clock.now()), ..UserChanges::default() };
-    let updated = cx.app.db.write(move |conn| users::update_user(conn, &user_id, &changes)).await;
+    match token.request_type.as_deref() {
+        Some(CHANGE_CONFIRMATION) => {
+            let next = EmailToken {
+                email: token.email.clone(),
+                update_to: Some(update_to.clone()),
+                request_type: Some(CHANGE_VERIFICATION.to_owned()),
+                user_id: Some(user_id),
+            };
+            if cx.app.mailer.is_on() {
+                next.mail(cx, &update_to, callback)?;
+            }
+            done(callback, json!({ "status": true }))
+        }
+        Some(CHANGE_VERIFICATION) => take_address(cx, token, current, &update_to, user.email_verified, callback).await,
+        // A token of an older Better Auth: the address changes at once and has to be proven anew.
+        _ => {
+            let answer = take_address(cx, token, current, &update_to, false, callback).await?;
+            if cx.app.mailer.is_on() {
+                EmailToken::proof(&update_to, &user_id).mail(cx, &update_to, callback)?;
+            }
+            Ok(answer)
+        }
+    }
+}
+
+/// Changes the address of the token's user while it still is the token's; `verified` says whether
+/// the new one counts as proven.
+async fn take_address(
+    cx: &mut Context,
+    token: &EmailToken,
+    current: Option<CurrentSession>,
+    update_to: &str,
+    verified: bool,
+    callback: Option<&str>,
+) -> Result<Answer, ApiError> {
+    let (user_id, email) = (token.user_id.clone().unwrap_or_default(), token.email.clone());
+    let changes = UserChanges {
+        email: Some(update_to.to_owned()),
+        email_verified: Some(verified),
+        updated_at: Some(cx.app.clock.now()),
+        ..UserChanges::default()
+    };
+    let updated = cx
+        .app
+        .db
+        .write(move |conn| match users::lock_user(conn, &user_id)?.filter(|user| user.email == email) {
+            Some(user) => users::update_user(conn, &user.id, &changes),
+            None => Ok(None),
+        })
+        .await;
     let updated = match updated {
         Ok(Some(user)) => user,
-        Ok(None) => return refuse(callback, &codes::USER_NOT_FOUND),
+        Ok(None) => return refuse(callback, &codes::INVALID_TOKEN),
         // Somebody else took the address in the meantime.
         Err(error) if error.is_unique_on("users", "email") => {
             return refuse(callback, &codes::USER_ALREADY_EXISTS);

@@ -27,7 +27,6 @@ pub mod update_user;
 pub mod verify_password;
 
 /// What a handler answers when it does not fail.
-#[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
@@ -36,7 +35,6 @@ pub struct Answer {
 }
 
 /// The body of an [`Answer`].
-#[derive(Debug)]
 pub enum AnswerBody {
     /// `content-type: application/json`.
     Json(Value),

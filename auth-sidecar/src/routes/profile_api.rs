@@ -21,6 +21,7 @@ pub async fn register(cx: &mut Context) -> Result<Answer, ApiError> {
         members.entry("name").or_insert_with(|| "".into());
     }
     accept_column_names(cx);
+    accept_form_booleans(cx);
     let body = sign_up::parse_body(cx.body.as_ref())?;
     cx.check_form_csrf()?;
     let (token, user) = match sign_up::sign_up(cx, body).await? {
@@ -35,6 +36,7 @@ pub async fn register(cx: &mut Context) -> Result<Answer, ApiError> {
 /// # Errors
 /// Those of `/sign-in/email`.
 pub async fn login(cx: &mut Context) -> Result<Answer, ApiError> {
+    accept_form_booleans(cx);
     let body = sign_in::parse_body(cx.body.as_ref())?;
     cx.check_form_csrf()?;
     let current = sign_in::sign_in(cx, body).await?;
@@ -81,6 +83,15 @@ pub fn accept_bearer(cx: &mut Context) {
     let name = cx.app.config.cookies.name("session_token");
     if cx.app.config.secrets.all().any(|secret| sign::verify(secret, &value).is_some()) {
         cx.cookies.set(&name, &value);
+    }
+}
+
+/// A form can only send text.
+fn accept_form_booleans(cx: &mut Context) {
+    if let Some(remember) = cx.body.as_mut().and_then(|body| body.get_mut("rememberMe"))
+        && let Some(value) = remember.as_str().and_then(|text| text.parse::<bool>().ok())
+    {
+        *remember = value.into();
     }
 }
 

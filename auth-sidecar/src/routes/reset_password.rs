@@ -15,6 +15,7 @@ use crate::error::{ApiError, codes};
 use crate::extract::Check;
 use crate::flows::credentials::new_account;
 use crate::ids::{generate_id, random_string};
+use crate::links::set_query;
 use crate::mail::{Mail, MailKind};
 
 /// Life of a reset link: one hour.
@@ -149,10 +150,5 @@ fn redirect(cx: &Context, callback: Option<&str>, key: &str, value: &str) -> Ans
         Some(callback) => Url::parse(&base).and_then(|base| base.join(callback)),
         None => Url::parse(&format!("{base}/error")),
     };
-    Answer::redirect(url.map_or(base, |mut url| {
-        let kept: Vec<(String, String)> =
-            url.query_pairs().filter(|(k, _)| k != key).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-        url.query_pairs_mut().clear().extend_pairs(kept).append_pair(key, value);
-        url.to_string()
-    }))
+    Answer::redirect(url.map_or(base, |url| set_query(url, key, value)))
 }

@@ -34,7 +34,10 @@ pub async fn get_session(cx: &mut Context) -> Result<Answer, ApiError> {
     };
     let mut set_cookies = ResponseCookies::default();
     let found = read_session(cx, how, &mut set_cookies).await;
-    cx.set_cookies.extend(set_cookies);
+    // A database that cannot answer is no reason to take a cookie away.
+    if matches!(found, Ok(_) | Err(ApiError::Refused { .. })) {
+        cx.set_cookies.extend(set_cookies);
+    }
     let Some(found) = found? else { return Ok(Answer::json(Value::Null)) };
     cx.user_id = Some(found.current.user_id.clone());
     let mut answer = found.current.into_wire();

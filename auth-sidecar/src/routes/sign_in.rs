@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use schema::{DbError, accounts, sessions};
+use schema::{accounts, sessions};
 use serde_json::{Map, Value};
 
 use super::Answer;
@@ -96,21 +96,23 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
     let session = new_session(cx, &user.id, body.remember);
     let row = session.clone();
     let now = cx.app.clock.now();
-    let written = cx
+    let signed_in = cx
         .app
         .db
         .write(move |conn| {
-            if let Some(new_hash) = &new_hash {
-                accounts::replace_password_hash(conn, &account.id, &stored, new_hash, now)?;
+            // A password changed, or a user deleted, while this one was being checked opens nothing.
+            if !accounts::lock_password(conn, &account.id, &stored)? {
+                return Ok(false);
             }
-            sessions::insert_session(conn, &row)
+            if let Some(new_hash) = &new_hash {
+                accounts::update_password(conn, &account.id, new_hash, now)?;
+            }
+            sessions::insert_session(conn, &row)?;
+            Ok(true)
         })
-        .await;
-    match written {
-        Ok(_) => {}
-        // The user was deleted while the password was being checked.
-        Err(DbError::ForeignKeyViolation) => return Err(wrong_email_or_password()),
-        Err(other) => return Err(other.into()),
+        .await?;
+    if !signed_in {
+        return Err(wrong_email_or_password());
     }
     let current = CurrentSession::from_rows(&cx.app, &session, &user);
     cx.user_id = Some(user.id);

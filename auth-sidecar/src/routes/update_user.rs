@@ -8,6 +8,7 @@ use super::Answer;
 use crate::context::Context;
 use crate::error::{ApiError, codes};
 use crate::extract::Check;
+use crate::extract::check::is_truthy;
 use crate::fields::{Action, parse_input};
 use crate::flows::read_session::CurrentSession;
 use crate::wire::{
@@ -77,15 +78,4 @@ pub async fn apply(
     current.user = wire::user(&user, &cx.app.config.fields);
     cx.set_session_cookie(current, None);
     Ok(())
-}
-
-/// JavaScript's idea of truth.
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(b) => *b,
-        Value::Number(n) => n.as_f64() != Some(0.0),
-        Value::String(s) => !s.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
 }

@@ -53,8 +53,12 @@ on_both_databases! {
 
     async fn one_of_two_accounts_is_unlinked_by_its_row_id(db: TestDb) {
         let (app, ada) = with_ada(db, &[]).await;
-        execute(&app, "INSERT INTO accounts (id, account_id, provider_id, user_id, created_at, updated_at) \
-            SELECT 'second', '42', 'github', user_id, created_at, updated_at FROM accounts").await;
+        execute(
+            &app,
+            "INSERT INTO accounts (id, account_id, provider_id, user_id, created_at, updated_at) \
+            SELECT 'second', '42', 'github', user_id, created_at, updated_at FROM accounts",
+        )
+        .await;
         let missing = refusal(400, "ACCOUNT_NOT_FOUND", "Account not found");
         for id in ["unknown", "42", "github"] {
             assert_eq!(answer(&ada.post("/unlink-account", json!({ "accountId": id })).await), missing);
@@ -93,7 +97,10 @@ on_both_databases! {
         let (app, ada) = with_ada(db, &[]).await;
         let unknown = refusal(404, "PROVIDER_NOT_FOUND", "Provider not found");
         assert_eq!(answer(&app.browser().post("/sign-in/social", json!({ "provider": "github" })).await), unknown);
-        assert_eq!(answer(&app.browser().post("/sign-in/social", json!({})).await), invalid("[body.provider] Invalid input"));
+        assert_eq!(
+            answer(&app.browser().post("/sign-in/social", json!({})).await),
+            invalid("[body.provider] Invalid input")
+        );
         assert_eq!(answer(&app.browser().post("/link-social", json!({ "provider": "github" })).await), unauthorized());
         assert_eq!(answer(&ada.post("/link-social", json!({ "provider": "github" })).await), unknown);
         let elsewhere = json!({ "provider": "github", "callbackURL": "https://evil.example" });
@@ -108,7 +115,10 @@ on_both_databases! {
             assert_eq!(answer(&ada.post(path, json!({})).await), invalid("[body] Invalid input"));
             let extra = json!({ "accountId": "x", "extra": 1 });
             assert_eq!(answer(&ada.post(path, extra).await), invalid(r#"[body] Unrecognized key: "extra""#));
-            assert_eq!(ada.post(path, json!({ "accountId": "x" })).await.outcome(), (400, "ACCOUNT_NOT_FOUND".to_owned()));
+            assert_eq!(
+                ada.post(path, json!({ "accountId": "x" })).await.outcome(),
+                (400, "ACCOUNT_NOT_FOUND".to_owned())
+            );
             let unsupported = refusal(400, "PROVIDER_NOT_SUPPORTED", "Provider credential is not supported.");
             assert_eq!(answer(&ada.post(path, json!({ "accountId": id })).await), unsupported);
         }

@@ -1,6 +1,6 @@
 //! `POST /change-password`.
 
-use integration_tests::{PASSWORD, TestApp, on_both_databases};
+use integration_tests::{PASSWORD, on_both_databases};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -15,11 +15,6 @@ fn with(key: &str, value: Value) -> Value {
     let mut body = good();
     body[key] = value;
     body
-}
-
-async fn signs_in(app: &TestApp, password: &str) -> bool {
-    let body = json!({ "email": "ada@example.com", "password": password });
-    app.browser().post("/sign-in/email", body).await.status.is_success()
 }
 
 on_both_databases! {
@@ -89,8 +84,14 @@ on_both_databases! {
         let (app, ada) = with_ada(db, &[]).await;
         assert_eq!(answer(&app.browser().post("/change-password", good()).await), unauthorized());
         for (body, message) in [
-            (json!({}), "[body.newPassword] Invalid input: expected string, received undefined; [body.currentPassword] Invalid input: expected string, received undefined"),
-            (with("revokeOtherSessions", json!("yes")), "[body.revokeOtherSessions] Invalid input: expected boolean, received string"),
+            (
+                json!({}),
+                "[body.newPassword] Invalid input: expected string, received undefined; [body.currentPassword] Invalid input: expected string, received undefined",
+            ),
+            (
+                with("revokeOtherSessions", json!("yes")),
+                "[body.revokeOtherSessions] Invalid input: expected boolean, received string",
+            ),
         ] {
             assert_eq!(answer(&ada.post("/change-password", body).await), invalid(message));
         }

@@ -42,7 +42,10 @@ on_both_databases! {
 
     async fn secure_can_be_switched_against_the_scheme(db: TestDb) {
         let (on, _) = lines(db, &[("AUTH_COOKIE_SECURE", "true")]).await;
-        assert_eq!(on, ["__Secure-better-auth.session_token=<value>; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax"]);
+        assert_eq!(
+            on,
+            ["__Secure-better-auth.session_token=<value>; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax"]
+        );
     }
 
     async fn cross_site_cookies_are_none_secure_and_partitioned(db: TestDb) {

@@ -46,7 +46,13 @@ on_both_databases! {
 
     async fn a_preflight_of_an_untrusted_origin_is_not(db: TestDb) {
         let app = start(db, &[]).await;
-        for origin in [EVIL, "null", "https://app.example.com.evil.example", "http://app.example.com", "https://app.example.com:444"] {
+        for origin in [
+            EVIL,
+            "null",
+            "https://app.example.com.evil.example",
+            "http://app.example.com",
+            "https://app.example.com:444",
+        ] {
             let reply = preflight(&app.browser(), origin, "POST", "content-type").await;
             unreadable(&reply);
             assert_eq!(reply.header("access-control-allow-methods"), "", "{origin}");
@@ -77,8 +83,10 @@ on_both_databases! {
     async fn a_wildcard_is_answered_with_the_exact_origin(db: TestDb) {
         let app = start(db, &[]).await;
         for (origin, trusted) in [
-            ("https://pr-1.preview.example.com", true), ("https://a.b.preview.example.com", true),
-            ("https://preview.example.com", false), ("http://pr-1.preview.example.com", false),
+            ("https://pr-1.preview.example.com", true),
+            ("https://a.b.preview.example.com", true),
+            ("https://preview.example.com", false),
+            ("http://pr-1.preview.example.com", false),
         ] {
             let reply = app.browser().request(Method::GET, "/ok").header("origin", origin).send().await;
             if trusted { readable_by(&reply, origin) } else { unreadable(&reply) }
@@ -87,7 +95,8 @@ on_both_databases! {
 
     async fn the_service_trusts_its_own_origin(db: TestDb) {
         let app = start(db, &[]).await;
-        let reply = app.browser().request(Method::GET, "/ok").header("origin", integration_tests::BASE_URL).send().await;
+        let reply =
+            app.browser().request(Method::GET, "/ok").header("origin", integration_tests::BASE_URL).send().await;
         readable_by(&reply, integration_tests::BASE_URL);
     }
 

@@ -21,7 +21,10 @@ on_both_databases! {
         let reply = ada.post("/delete-user", json!({})).await;
         assert_eq!(answer(&reply), deleted());
         assert_eq!(cookies(&reply), SIGNED_OUT);
-        assert_eq!((count(&app, "users").await, count(&app, "accounts").await, count(&app, "sessions").await), (1, 1, 1));
+        assert_eq!(
+            (count(&app, "users").await, count(&app, "accounts").await, count(&app, "sessions").await),
+            (1, 1, 1)
+        );
         assert_eq!(phone.get("/get-session").await.body, "null");
         assert_eq!(bob.user().await["name"], "bob");
         assert_eq!(app.browser().sign_in("ada").await.status.as_u16(), 401);

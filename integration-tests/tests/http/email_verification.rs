@@ -3,19 +3,11 @@
 use actix_web::http::Method;
 use integration_tests::mail::{Mail, Mailbox};
 use integration_tests::{Browser, Reply, TestApp, on_both_databases};
-use schema::test_support::TestDb;
 use serde_json::json;
 
 use crate::support::*;
 
 const HOUR: i64 = 3_600;
-
-/// The service with a mailbox, and ada signed up.
-async fn mailed(db: TestDb) -> (TestApp, Browser, Mailbox) {
-    let mailbox = Mailbox::open();
-    let (app, ada) = with_ada(db, &[("AUTH_MAIL", &mailbox.setting)]).await;
-    (app, ada, mailbox)
-}
 
 /// Has a link mailed to ada, from her own browser.
 async fn request(ada: &Browser, mailbox: &mut Mailbox, callback: &str) -> Mail {
@@ -42,7 +34,7 @@ fn proven() -> (u16, String) {
 
 on_both_databases! {
     async fn a_mailed_link_proves_the_address(db: TestDb) {
-        let (app, ada, mut mailbox) = mailed(db).await;
+        let (app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let mail = request(&ada, &mut mailbox, "/welcome").await;
         assert_eq!((mail.text("type"), mail.text("to")), ("verify-email", "ada@example.com"));
         assert_eq!(mail.path(), format!("/api/auth/verify-email?token={}&callbackURL=%2Fwelcome", mail.text("token")));
@@ -54,7 +46,7 @@ on_both_databases! {
     }
 
     async fn without_a_callback_the_answer_is_json_and_a_link_may_be_followed_twice(db: TestDb) {
-        let (app, ada, mut mailbox) = mailed(db).await;
+        let (app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let mail = request(&ada, &mut mailbox, "").await;
         assert!(mail.path().ends_with("&callbackURL=%2F"));
         for _ in 0..2 {
@@ -65,7 +57,7 @@ on_both_databases! {
     }
 
     async fn the_token_is_upstreams_jwt(db: TestDb) {
-        let (_app, ada, mut mailbox) = mailed(db).await;
+        let (_app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let mail = request(&ada, &mut mailbox, "/").await;
         let parts: Vec<&str> = mail.text("token").split('.').collect();
         assert_eq!((parts.len(), parts[0]), (3, "eyJhbGciOiJIUzI1NiJ9"));
@@ -74,7 +66,7 @@ on_both_databases! {
     }
 
     async fn a_link_lives_an_hour(db: TestDb) {
-        let (app, ada, mut mailbox) = mailed(db).await;
+        let (app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let mail = request(&ada, &mut mailbox, "/welcome").await;
         app.clock.advance(HOUR);
         assert_eq!(follow(&app, &mail).await.header("location"), "/welcome?error=TOKEN_EXPIRED");
@@ -84,11 +76,18 @@ on_both_databases! {
     }
 
     async fn a_forged_token_proves_nothing(db: TestDb) {
-        let (app, ada, mut mailbox) = mailed(db).await;
+        let (app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&ada, &mut mailbox, "/").await.text("token").to_owned();
         let (body, _) = token.rsplit_once('.').unwrap();
         let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", token.split('.').nth(1).unwrap());
-        for token in [format!("{body}.{}", "A".repeat(43)), format!("{body}."), body.to_owned(), unsigned, String::new(), "x".to_owned()] {
+        for token in [
+            format!("{body}.{}", "A".repeat(43)),
+            format!("{body}."),
+            body.to_owned(),
+            unsigned,
+            String::new(),
+            "x".to_owned(),
+        ] {
             assert_eq!(answer(&verify(&app, &token).await), bad_token(), "{token}");
         }
         let reply = app.browser().get("/verify-email?token=x&callbackURL=/a%3Fb%3D1%23top").await;
@@ -97,7 +96,7 @@ on_both_databases! {
     }
 
     async fn the_link_of_a_user_who_is_gone_or_has_another_address_proves_nothing(db: TestDb) {
-        let (app, ada, mut mailbox) = mailed(db).await;
+        let (app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&ada, &mut mailbox, "/").await.text("token").to_owned();
         execute(&app, "UPDATE users SET email = 'new@example.com'").await;
         assert_eq!(answer(&verify(&app, &token).await), refusal(401, "USER_NOT_FOUND", "User not found"));
@@ -108,7 +107,7 @@ on_both_databases! {
     }
 
     async fn a_link_to_an_untrusted_page_or_without_token_is_refused(db: TestDb) {
-        let (app, ada, mut mailbox) = mailed(db).await;
+        let (app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&ada, &mut mailbox, "/").await.text("token").to_owned();
         let untrusted = refusal(403, "INVALID_CALLBACK_URL", "Invalid callbackURL");
         for url in ["https://evil.example", "//evil.example", "/%5Cevil.example"] {
@@ -121,7 +120,7 @@ on_both_databases! {
     }
 
     async fn a_signed_in_user_may_ask_for_the_own_unproven_address_alone(db: TestDb) {
-        let (app, ada, mailbox) = mailed(db).await;
+        let (app, ada, mailbox) = with_mailbox(db, &[]).await;
         app.browser().sign_up("bob").await;
         let reply = ada.post("/send-verification-email", json!({ "email": "bob@example.com" })).await;
         assert_eq!(answer(&reply), refusal(400, "EMAIL_MISMATCH", "Email mismatch"));
@@ -132,7 +131,7 @@ on_both_databases! {
     }
 
     async fn a_stranger_gets_one_answer_and_only_an_unproven_address_gets_mail(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         app.browser().sign_up("bob").await;
         execute(&app, "UPDATE users SET email_verified = TRUE WHERE name = 'bob'").await;
         let (one, two, three) = (app.browser(), app.browser(), app.browser());
@@ -140,15 +139,18 @@ on_both_databases! {
             answer(&browser.post("/send-verification-email", json!({ "email": email })).await)
         };
         let (nobody, proven, unproven) = futures_util::future::join3(
-            ask(&one, "nobody@example.com"), ask(&two, "bob@example.com"), ask(&three, "ADA@example.com"),
-        ).await;
+            ask(&one, "nobody@example.com"),
+            ask(&two, "bob@example.com"),
+            ask(&three, "ADA@example.com"),
+        )
+        .await;
         assert_eq!([nobody, proven, unproven], [status_true(), status_true(), status_true()]);
         assert_eq!(mailbox.next().await.text("to"), "ada@example.com");
         assert!(mailbox.is_empty());
     }
 
     async fn a_request_is_refused_for_a_bad_body_or_an_untrusted_page(db: TestDb) {
-        let (_app, ada, mailbox) = mailed(db).await;
+        let (_app, ada, mailbox) = with_mailbox(db, &[]).await;
         let post = async |body| answer(&ada.post("/send-verification-email", body).await);
         assert_eq!(post(json!({ "email": "nope" })).await, invalid("[body.email] Invalid email address"));
         let evil = json!({ "email": "ada@example.com", "callbackURL": "https://evil.example" });

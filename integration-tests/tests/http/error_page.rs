@@ -16,7 +16,11 @@ on_both_databases! {
             ("?error=a&error=b", "/?error=a"),
         ] {
             let reply = app.browser().get(&format!("/error{query}")).await;
-            assert_eq!((reply.status.as_u16(), reply.header("location"), reply.body.as_str()), (302, location, ""), "{query}");
+            assert_eq!(
+                (reply.status.as_u16(), reply.header("location"), reply.body.as_str()),
+                (302, location, ""),
+                "{query}"
+            );
             assert_eq!(reply.header("content-type"), "");
         }
     }

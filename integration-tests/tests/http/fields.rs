@@ -53,7 +53,10 @@ on_both_databases! {
     async fn allowed_values_are_stored_as_configured_and_others_refused(db: TestDb) {
         let app = start(db, &[VALUES]).await;
         for given in ["advanced", "Advanced", "ADVANCED"] {
-            assert_eq!(signed_up(&app, json!({ "software_background": given })).await["software_background"], "advanced");
+            assert_eq!(
+                signed_up(&app, json!({ "software_background": given })).await["software_background"],
+                "advanced"
+            );
         }
         for given in ["expert", "advanced ", "advanced,beginner"] {
             assert_eq!(refused(&app, json!({ "software_background": given })).await, invalid(ONE_OF));
@@ -66,7 +69,10 @@ on_both_databases! {
         let reply = ada.post("/update-user", json!({ "software_background": "expert", "name": "A" })).await;
         assert_eq!(answer(&reply), invalid(ONE_OF));
         assert_eq!(ada.user().await["name"], "ada");
-        assert_eq!(answer(&ada.post("/update-user", json!({ "software_background": "BEGINNER" })).await), status_true());
+        assert_eq!(
+            answer(&ada.post("/update-user", json!({ "software_background": "BEGINNER" })).await),
+            status_true()
+        );
         assert_eq!(ada.user().await["software_background"], "beginner");
     }
 
@@ -102,27 +108,45 @@ on_both_databases! {
     }
 
     async fn a_default_is_taken_where_nothing_is_given(db: TestDb) {
-        let app = start(db, &[
-            VALUES, ("AUTH_FIELD_SOFTWARE_BACKGROUND_DEFAULT", "beginner"), ("AUTH_FIELD_SOFTWARE_BACKGROUND_REQUIRED", "true"),
-        ]).await;
+        let app = start(
+            db,
+            &[
+                VALUES,
+                ("AUTH_FIELD_SOFTWARE_BACKGROUND_DEFAULT", "beginner"),
+                ("AUTH_FIELD_SOFTWARE_BACKGROUND_REQUIRED", "true"),
+            ],
+        )
+        .await;
         assert_eq!(signed_up(&app, json!({})).await["software_background"], "beginner");
-        assert_eq!(signed_up(&app, json!({ "software_background": "advanced" })).await["software_background"], "advanced");
+        assert_eq!(
+            signed_up(&app, json!({ "software_background": "advanced" })).await["software_background"],
+            "advanced"
+        );
     }
 
     async fn a_field_that_takes_no_input_cannot_be_set(db: TestDb) {
         let (app, ada) = with_ada(db, &[("AUTH_FIELD_SOFTWARE_BACKGROUND_INPUT", "false")]).await;
         let forbidden = refusal(400, "FIELD_NOT_ALLOWED", "software_background is not allowed to be set");
-        assert_eq!(answer(&ada.post("/update-user", json!({ "software_background": "C", "name": "A" })).await), forbidden);
-        let body = json!({ "name": "bob", "email": "bob@example.com", "password": PASSWORD, "software_background": "C" });
+        assert_eq!(
+            answer(&ada.post("/update-user", json!({ "software_background": "C", "name": "A" })).await),
+            forbidden
+        );
+        let body =
+            json!({ "name": "bob", "email": "bob@example.com", "password": PASSWORD, "software_background": "C" });
         assert_eq!(answer(&app.browser().post("/sign-up/email", body).await), forbidden);
-        assert_eq!(answer(&ada.post("/update-user", json!({ "software_background": "", "name": "A" })).await), status_true());
+        assert_eq!(
+            answer(&ada.post("/update-user", json!({ "software_background": "", "name": "A" })).await),
+            status_true()
+        );
         assert_eq!(count(&app, "users WHERE software_background IS NULL").await, 1);
     }
 
     async fn a_field_that_takes_no_input_has_its_default_whatever_is_sent(db: TestDb) {
-        let app = start(db, &[
-            ("AUTH_USER_FIELDS", "plan"), ("AUTH_FIELD_PLAN_INPUT", "false"), ("AUTH_FIELD_PLAN_DEFAULT", "free"),
-        ]).await;
+        let app = start(
+            db,
+            &[("AUTH_USER_FIELDS", "plan"), ("AUTH_FIELD_PLAN_INPUT", "false"), ("AUTH_FIELD_PLAN_DEFAULT", "free")],
+        )
+        .await;
         for fields in [json!({}), json!({ "plan": "gold" })] {
             assert_eq!(signed_up(&app, fields).await["plan"], "free");
         }
@@ -183,9 +207,15 @@ on_both_databases! {
     }
 
     async fn further_fields_have_types_and_come_after_the_two(db: TestDb) {
-        let app = start(db, &[
-            ("AUTH_USER_FIELDS", "age,newsletter"), ("AUTH_FIELD_AGE_TYPE", "number"), ("AUTH_FIELD_NEWSLETTER_TYPE", "boolean"),
-        ]).await;
+        let app = start(
+            db,
+            &[
+                ("AUTH_USER_FIELDS", "age,newsletter"),
+                ("AUTH_FIELD_AGE_TYPE", "number"),
+                ("AUTH_FIELD_NEWSLETTER_TYPE", "boolean"),
+            ],
+        )
+        .await;
         let ada = app.browser();
         sign_up(&ada, json!({ "newsletter": "true", "age": "36" })).await;
         let user = ada.user().await;

@@ -1,7 +1,7 @@
 //! `GET /get-session`: lifetime, extension, and what is no session.
 
 use actix_web::http::Method;
-use integration_tests::{PASSWORD, on_both_databases};
+use integration_tests::on_both_databases;
 use serde_json::json;
 
 use crate::support::*;
@@ -131,7 +131,8 @@ on_both_databases! {
     }
 
     async fn disabled_refresh_never_extends(db: TestDb) {
-        let (app, ada) = with_ada(db, &[("AUTH_SESSION_DISABLE_REFRESH", "true"), ("AUTH_SESSION_UPDATE_AGE", "0")]).await;
+        let (app, ada) =
+            with_ada(db, &[("AUTH_SESSION_DISABLE_REFRESH", "true"), ("AUTH_SESSION_UPDATE_AGE", "0")]).await;
         app.clock.advance(6 * DAY);
         let reply = ada.get("/get-session").await;
         assert_eq!(answer(&reply), (200, both(&session_json(START, WEEK_LATER))));
@@ -142,9 +143,7 @@ on_both_databases! {
 
     async fn a_session_that_is_not_remembered_is_never_extended_and_ends_after_a_day(db: TestDb) {
         let (app, _ada) = with_ada(db, &[("AUTH_SESSION_UPDATE_AGE", "0")]).await;
-        let browser = app.browser();
-        let body = json!({ "email": "ada@example.com", "password": PASSWORD, "rememberMe": false });
-        browser.post("/sign-in/email", body).await;
+        let browser = sign_in_for_now(&app).await;
         app.clock.advance(DAY);
         let reply = browser.get("/get-session").await;
         assert_eq!(reply.json()["session"]["expiresAt"], "2030-01-02T00:00:00.000Z");

@@ -15,6 +15,7 @@ mod profile_api;
 mod rate_limit;
 mod reset_password;
 mod routing;
+mod security;
 mod sessions;
 mod sign_in;
 mod sign_out;

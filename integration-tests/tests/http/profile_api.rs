@@ -64,7 +64,10 @@ on_both_databases! {
 
     async fn register_refuses_what_sign_up_refuses(db: TestDb) {
         let (app, _ada) = with_ada(db, &[]).await;
-        assert_eq!(register(&app.browser(), "ada").await.outcome(), (422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL".to_owned()));
+        assert_eq!(
+            register(&app.browser(), "ada").await.outcome(),
+            (422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL".to_owned())
+        );
         for (body, code) in [
             (json!({ "email": "nope", "password": PASSWORD }), "VALIDATION_ERROR"),
             (json!({ "email": "bob@example.com" }), "VALIDATION_ERROR"),
@@ -113,8 +116,11 @@ on_both_databases! {
         let (raw, encoded) = (token(&ada), ada.cookie("session_token").unwrap());
         let signed = encoded.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
         for authorization in [
-            format!("Bearer {raw}"), format!("bearer {raw}"), format!("BEARER   {raw} "),
-            format!("Bearer {signed}"), format!("Bearer {encoded}"),
+            format!("Bearer {raw}"),
+            format!("bearer {raw}"),
+            format!("BEARER   {raw} "),
+            format!("Bearer {signed}"),
+            format!("Bearer {encoded}"),
         ] {
             assert_eq!(me_as(&app, &authorization).await, me_is("ada"), "{authorization}");
         }
@@ -124,9 +130,16 @@ on_both_databases! {
         let (app, ada) = with_ada(db, &[]).await;
         let (raw, signed) = (token(&ada), ada.cookie("session_token").unwrap());
         for authorization in [
-            "Bearer".to_owned(), "Bearer ".to_owned(), format!("Bearer {UNKNOWN_TOKEN}"), format!("Basic {raw}"), raw.clone(),
-            format!("Bearer {raw}.{}=", "A".repeat(43)), format!("Bearer {}", signed.replacen(&raw, UNKNOWN_TOKEN, 1)),
-            format!("Bearer {raw}."), "Bearer .".to_owned(), "Bearer %ff%fe.x".to_owned(),
+            "Bearer".to_owned(),
+            "Bearer ".to_owned(),
+            format!("Bearer {UNKNOWN_TOKEN}"),
+            format!("Basic {raw}"),
+            raw.clone(),
+            format!("Bearer {raw}.{}=", "A".repeat(43)),
+            format!("Bearer {}", signed.replacen(&raw, UNKNOWN_TOKEN, 1)),
+            format!("Bearer {raw}."),
+            "Bearer .".to_owned(),
+            "Bearer %ff%fe.x".to_owned(),
         ] {
             assert_eq!(me_as(&app, &authorization).await, unauthorized(), "{authorization}");
         }
@@ -144,7 +157,10 @@ on_both_databases! {
 
     async fn a_bearer_token_counts_on_the_rest_face_alone(db: TestDb) {
         let (app, ada) = with_ada(db, &[]).await;
-        let call = app.browser().request(Method::GET, "/get-session").header("authorization", &format!("Bearer {}", token(&ada)));
+        let call = app
+            .browser()
+            .request(Method::GET, "/get-session")
+            .header("authorization", &format!("Bearer {}", token(&ada)));
         assert_eq!(call.send().await.body, "null");
     }
 
@@ -153,11 +169,18 @@ on_both_databases! {
         call(&ada, Method::PUT, "/auth/profile", json!({ "software_background": "C" })).await;
         app.clock.advance(60);
         let reply = call(&ada, Method::PUT, "/auth/profile", json!({ "hardware_background": "FPGA" })).await;
-        assert_eq!(answer(&reply), (200, concat!(
-            r#"{"user":{"name":"ada","email":"ada@example.com","emailVerified":false,"image":null,"#,
-            r#""createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:01:00.000Z","#,
-            r#""software_background":"C","hardware_background":"FPGA","id":"<id>"}}"#,
-        ).to_owned()));
+        assert_eq!(
+            answer(&reply),
+            (
+                200,
+                concat!(
+                    r#"{"user":{"name":"ada","email":"ada@example.com","emailVerified":false,"image":null,"#,
+                    r#""createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:01:00.000Z","#,
+                    r#""software_background":"C","hardware_background":"FPGA","id":"<id>"}}"#,
+                )
+                .to_owned()
+            )
+        );
         assert_eq!(me(&ada).await.json(), reply.json());
     }
 
@@ -171,24 +194,34 @@ on_both_databases! {
 
     async fn every_refusal_of_a_profile_has_code_and_message(db: TestDb) {
         let (app, ada) = with_ada(db, &[]).await;
-        let put = async |browser: Browser, body: Value| answer(&call(&browser, Method::PUT, "/auth/profile", body).await);
+        let put =
+            async |browser: Browser, body: Value| answer(&call(&browser, Method::PUT, "/auth/profile", body).await);
         assert_eq!(put(app.browser(), json!({ "name": "A" })).await, unauthorized());
         assert_eq!(put(ada.clone(), json!({})).await, refusal(400, "BAD_REQUEST", "No fields to update"));
         assert_eq!(put(ada.clone(), json!([])).await, invalid("[body] Invalid input: expected record, received array"));
         let email = refusal(400, "EMAIL_CAN_NOT_BE_UPDATED", "Email can not be updated");
         assert_eq!(put(ada.clone(), json!({ "email": "b@example.com" })).await, email);
-        assert_eq!(put(ada.clone(), json!({ "software_background": 1 })).await, invalid("software_background must be a string"));
+        assert_eq!(
+            put(ada.clone(), json!({ "software_background": 1 })).await,
+            invalid("software_background must be a string")
+        );
         let untrusted = ada.absolute(Method::PUT, "/auth/profile").header("origin", "https://evil.example");
         let reply = untrusted.json(json!({ "name": "A" })).send().await;
         assert_eq!(answer(&reply), refusal(403, "INVALID_ORIGIN", "Invalid origin"));
-        let reply = ada.absolute(Method::PUT, "/auth/profile").header("content-type", "text/plain").body("x").send().await;
+        let reply =
+            ada.absolute(Method::PUT, "/auth/profile").header("content-type", "text/plain").body("x").send().await;
         assert_eq!(reply.outcome(), (415, "UNSUPPORTED_MEDIA_TYPE".to_owned()));
     }
 
     async fn unknown_paths_and_methods_of_the_face_are_coded_404s(db: TestDb) {
         let app = start(db, &[]).await;
         let missing = refusal(404, "NOT_FOUND", "Not found");
-        for (method, path) in [(Method::GET, "/auth/nope"), (Method::GET, "/auth/login"), (Method::POST, "/auth/me"), (Method::GET, "/auth/me/")] {
+        for (method, path) in [
+            (Method::GET, "/auth/nope"),
+            (Method::GET, "/auth/login"),
+            (Method::POST, "/auth/me"),
+            (Method::GET, "/auth/me/"),
+        ] {
             assert_eq!(answer(&app.browser().absolute(method, path).send().await), missing, "{path}");
         }
     }

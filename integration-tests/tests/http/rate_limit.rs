@@ -160,7 +160,8 @@ on_both_databases! {
     }
 
     async fn another_header_can_hold_the_address(db: TestDb) {
-        let app = start(db, &[ON, ("AUTH_RATE_LIMIT_RULES", "/ok=1/10"), ("AUTH_IP_HEADERS", "cf-connecting-ip")]).await;
+        let app =
+            start(db, &[ON, ("AUTH_RATE_LIMIT_RULES", "/ok=1/10"), ("AUTH_IP_HEADERS", "cf-connecting-ip")]).await;
         let from = async |ip: &str| {
             let call = app.browser().request(Method::GET, "/ok").header("cf-connecting-ip", ip);
             call.header("x-forwarded-for", "203.0.113.1").send().await.status.as_u16()

@@ -1,21 +1,13 @@
 //! `request-password-reset`, `reset-password/:token` and `reset-password`.
 
 use integration_tests::mail::{Mail, Mailbox};
-use integration_tests::{Browser, PASSWORD, TestApp, on_both_databases};
-use schema::test_support::TestDb;
+use integration_tests::{PASSWORD, TestApp, on_both_databases};
 use serde_json::json;
 
 use crate::support::*;
 
 const NEW: &str = "another-password-2";
 const HOUR: i64 = 3_600;
-
-/// The service with a mailbox, and ada signed up.
-async fn mailed(db: TestDb) -> (TestApp, Browser, Mailbox) {
-    let mailbox = Mailbox::open();
-    let (app, ada) = with_ada(db, &[("AUTH_MAIL", &mailbox.setting)]).await;
-    (app, ada, mailbox)
-}
 
 fn requested() -> (u16, String) {
     let message = "If this email exists in our system, check your email for the reset link";
@@ -37,14 +29,9 @@ async fn reset(app: &TestApp, token: &str) -> (u16, String) {
     answer(&app.browser().post("/reset-password", json!({ "newPassword": NEW, "token": token })).await)
 }
 
-async fn signs_in(app: &TestApp, password: &str) -> bool {
-    let body = json!({ "email": "ada@example.com", "password": password });
-    app.browser().post("/sign-in/email", body).await.status.is_success()
-}
-
 on_both_databases! {
     async fn a_mailed_token_sets_a_new_password_and_leaves_sessions_alone(db: TestDb) {
-        let (app, ada, mut mailbox) = mailed(db).await;
+        let (app, ada, mut mailbox) = with_mailbox(db, &[]).await;
         let mail = request(&app, &mut mailbox).await;
         let token = mail.text("token").to_owned();
         let keys: Vec<&String> = mail.0.as_object().unwrap().keys().collect();
@@ -61,7 +48,7 @@ on_both_databases! {
     }
 
     async fn a_used_token_is_refused(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         assert_eq!(reset(&app, &token).await, status_true());
         assert_eq!(reset(&app, &token).await, bad_token());
@@ -69,7 +56,7 @@ on_both_databases! {
     }
 
     async fn one_token_used_twice_at_once_works_once(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         let (one, two) = futures_util::future::join(reset(&app, &token), reset(&app, &token)).await;
         let mut both = [one, two];
@@ -78,7 +65,7 @@ on_both_databases! {
     }
 
     async fn a_token_lives_an_hour(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         app.clock.advance(HOUR + 1);
         assert_eq!(reset(&app, &token).await, bad_token());
@@ -89,7 +76,7 @@ on_both_databases! {
     }
 
     async fn an_unknown_token_is_refused(db: TestDb) {
-        let (app, _ada, _mailbox) = mailed(db).await;
+        let (app, _ada, _mailbox) = with_mailbox(db, &[]).await;
         for token in ["", "AAAAAAAAAAAAAAAAAAAAAAAA", "%"] {
             assert_eq!(reset(&app, token).await, bad_token());
         }
@@ -98,7 +85,7 @@ on_both_databases! {
     }
 
     async fn a_token_of_somebody_else_changes_that_password_alone(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         app.browser().sign_up("bob").await;
         app.browser().post("/request-password-reset", json!({ "email": "bob@example.com" })).await;
         let token = mailbox.next().await.text("token").to_owned();
@@ -107,7 +94,7 @@ on_both_databases! {
     }
 
     async fn limits_are_checked_before_the_token_and_do_not_use_it_up(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         for (password, code) in [("1234567".to_owned(), "PASSWORD_TOO_SHORT"), ("a".repeat(129), "PASSWORD_TOO_LONG")] {
             for token in [token.as_str(), "unknown"] {
@@ -119,7 +106,7 @@ on_both_databases! {
     }
 
     async fn the_token_may_come_in_the_query_and_the_body_beats_it(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         let path = format!("/reset-password?token={token}");
         let reply = app.browser().post(&path, json!({ "newPassword": NEW, "token": "unknown" })).await;
@@ -128,7 +115,7 @@ on_both_databases! {
     }
 
     async fn a_user_without_password_gets_one(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         execute(&app, "DELETE FROM accounts").await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         assert_eq!(reset(&app, &token).await, status_true());
@@ -136,14 +123,14 @@ on_both_databases! {
     }
 
     async fn the_token_of_a_deleted_user_is_refused(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         execute(&app, "DELETE FROM users").await;
         assert_eq!(reset(&app, &token).await, refusal(400, "USER_NOT_FOUND", "User not found"));
     }
 
     async fn an_unknown_address_gets_the_same_answer_and_no_mail(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let reply = app.browser().post("/request-password-reset", json!({ "email": "nobody@example.com" })).await;
         assert_eq!(answer(&reply), requested());
         assert_eq!(count(&app, "verifications").await, 0);
@@ -156,7 +143,7 @@ on_both_databases! {
     }
 
     async fn a_request_is_refused_for_a_bad_body_or_an_untrusted_page(db: TestDb) {
-        let (app, _ada, mailbox) = mailed(db).await;
+        let (app, _ada, mailbox) = with_mailbox(db, &[]).await;
         let post = async |body| answer(&app.browser().post("/request-password-reset", body).await);
         assert_eq!(post(json!({ "email": "nope" })).await, invalid("[body.email] Invalid email address"));
         assert_eq!(post(json!({})).await, invalid("[body.email] Invalid input: expected string, received undefined"));
@@ -175,7 +162,7 @@ on_both_databases! {
     }
 
     async fn the_mailed_link_leads_to_the_page_and_keeps_the_token_good(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let mail = request(&app, &mut mailbox).await;
         let token = mail.text("token");
         for _ in 0..2 {
@@ -183,7 +170,10 @@ on_both_databases! {
             assert_eq!((reply.status.as_u16(), reply.body.as_str()), (302, ""));
             assert_eq!(reply.header("location"), format!("http://localhost:4000/new-password?token={token}"));
         }
-        let reply = app.browser().get(&format!("/reset-password/{token}?callbackURL=https%3A%2F%2Fapp.example.com%2Freset%3Fa%3D1%23top")).await;
+        let reply = app
+            .browser()
+            .get(&format!("/reset-password/{token}?callbackURL=https%3A%2F%2Fapp.example.com%2Freset%3Fa%3D1%23top"))
+            .await;
         assert_eq!(reply.header("location"), format!("https://app.example.com/reset?a=1&token={token}#top"));
         assert_eq!(reset(&app, token).await, status_true());
         let reply = app.browser().absolute(actix_web::http::Method::GET, mail.path()).send().await;
@@ -191,10 +181,16 @@ on_both_databases! {
     }
 
     async fn a_bad_link_leads_to_the_page_with_an_error(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let to = async |path: &str| app.browser().get(path).await.header("location").to_owned();
-        assert_eq!(to("/reset-password/unknown?callbackURL=/new").await, "http://localhost:4000/new?error=INVALID_TOKEN");
-        assert_eq!(to("/reset-password/x?callbackURL=").await, "http://localhost:4000/api/auth/error?error=INVALID_TOKEN");
+        assert_eq!(
+            to("/reset-password/unknown?callbackURL=/new").await,
+            "http://localhost:4000/new?error=INVALID_TOKEN"
+        );
+        assert_eq!(
+            to("/reset-password/x?callbackURL=").await,
+            "http://localhost:4000/api/auth/error?error=INVALID_TOKEN"
+        );
         let mail = request(&app, &mut mailbox).await;
         app.clock.advance(HOUR + 1);
         let reply = app.browser().absolute(actix_web::http::Method::GET, mail.path()).send().await;
@@ -202,7 +198,7 @@ on_both_databases! {
     }
 
     async fn a_link_to_an_untrusted_page_or_without_one_is_refused(db: TestDb) {
-        let (app, _ada, mut mailbox) = mailed(db).await;
+        let (app, _ada, mut mailbox) = with_mailbox(db, &[]).await;
         let token = request(&app, &mut mailbox).await.text("token").to_owned();
         let reply = app.browser().get(&format!("/reset-password/{token}?callbackURL=https://evil.example")).await;
         assert_eq!(answer(&reply), refusal(403, "INVALID_CALLBACK_URL", "Invalid callbackURL"));

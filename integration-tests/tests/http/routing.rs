@@ -28,12 +28,27 @@ on_both_databases! {
     async fn only_the_exact_path_and_method_are_found(db: TestDb) {
         let (_app, ada) = with_ada(db, &[]).await;
         for (method, path) in [
-            (Method::GET, "/api/authx/ok"), (Method::GET, "/api/auth"), (Method::GET, "/api/auth/"), (Method::GET, "/api/auth//ok"),
-            (Method::GET, "/api/auth/ok/"), (Method::GET, "/api/auth/OK"), (Method::GET, "/api/auth/%6Fk"), (Method::GET, "/ok"),
-            (Method::GET, "/api/auth/nope"), (Method::GET, "/"), (Method::POST, "/api/auth/ok"), (Method::GET, "/api/auth/sign-in/email"),
-            (Method::PUT, "/api/auth/update-user"), (Method::DELETE, "/api/auth/delete-user"), (Method::HEAD, "/api/auth/ok"),
-            (Method::OPTIONS, "/api/auth/ok"), (Method::POST, "/api/auth/set-password"), (Method::GET, "/api/auth/reset-password/"),
-            (Method::GET, "/api/auth/reset-password/a/b"), (Method::GET, "/api/auth/token"), (Method::GET, "/api/auth/jwks"),
+            (Method::GET, "/api/authx/ok"),
+            (Method::GET, "/api/auth"),
+            (Method::GET, "/api/auth/"),
+            (Method::GET, "/api/auth//ok"),
+            (Method::GET, "/api/auth/ok/"),
+            (Method::GET, "/api/auth/OK"),
+            (Method::GET, "/api/auth/%6Fk"),
+            (Method::GET, "/ok"),
+            (Method::GET, "/api/auth/nope"),
+            (Method::GET, "/"),
+            (Method::POST, "/api/auth/ok"),
+            (Method::GET, "/api/auth/sign-in/email"),
+            (Method::PUT, "/api/auth/update-user"),
+            (Method::DELETE, "/api/auth/delete-user"),
+            (Method::HEAD, "/api/auth/ok"),
+            (Method::OPTIONS, "/api/auth/ok"),
+            (Method::POST, "/api/auth/set-password"),
+            (Method::GET, "/api/auth/reset-password/"),
+            (Method::GET, "/api/auth/reset-password/a/b"),
+            (Method::GET, "/api/auth/token"),
+            (Method::GET, "/api/auth/jwks"),
         ] {
             plain_404(&ada.absolute(method, path).send().await);
         }
@@ -62,7 +77,9 @@ on_both_databases! {
 
     async fn a_disabled_path_is_not_found_with_a_text(db: TestDb) {
         let (app, ada) = with_ada(db, &[("AUTH_DISABLED_PATHS", "/verify-password,/ok")]).await;
-        for reply in [ada.post("/verify-password", json!({ "password": PASSWORD })).await, app.browser().get("/ok/").await] {
+        for reply in
+            [ada.post("/verify-password", json!({ "password": PASSWORD })).await, app.browser().get("/ok/").await]
+        {
             assert_eq!(answer(&reply), (404, "Not Found".to_owned()));
             assert_eq!(reply.header("content-type"), "text/plain;charset=UTF-8");
         }
@@ -134,7 +151,8 @@ on_both_databases! {
 
     async fn a_nul_character_is_refused_anywhere(db: TestDb) {
         let (_app, ada) = with_ada(db, &[]).await;
-        for (body, place) in [(json!({ "name": "a\0b" }), "body.name"), (json!({ "a": [{ "b": "\0" }] }), "body.a.0.b")] {
+        for (body, place) in [(json!({ "name": "a\0b" }), "body.name"), (json!({ "a": [{ "b": "\0" }] }), "body.a.0.b")]
+        {
             let message = format!("[{place}] Invalid input: NUL characters are not allowed");
             assert_eq!(answer(&ada.post("/update-user", body).await), invalid(&message));
         }

@@ -18,10 +18,13 @@ on_both_databases! {
         app.clock.advance(60);
         let phone = second_device(&app, "ada").await;
         let reply = ada.get("/list-sessions").await;
-        let (first, second) = (session_json(START, "2030-01-08T00:00:00.000Z"), concat!(
-            r#"{"expiresAt":"2030-01-08T00:01:00.000Z","token":"<id>","createdAt":"2030-01-01T00:01:00.000Z","#,
-            r#""updatedAt":"2030-01-01T00:01:00.000Z","ipAddress":"","userAgent":"","userId":"<id>","id":"<id>"}"#,
-        ));
+        let (first, second) = (
+            session_json(START, "2030-01-08T00:00:00.000Z"),
+            concat!(
+                r#"{"expiresAt":"2030-01-08T00:01:00.000Z","token":"<id>","createdAt":"2030-01-01T00:01:00.000Z","#,
+                r#""updatedAt":"2030-01-01T00:01:00.000Z","ipAddress":"","userAgent":"","userId":"<id>","id":"<id>"}"#,
+            ),
+        );
         assert_eq!(answer(&reply), (200, format!("[{first},{second}]")));
         assert_eq!(reply.json()[0]["token"], token(&ada));
         assert_eq!(reply.json()[1]["token"], token(&phone));
@@ -29,8 +32,7 @@ on_both_databases! {
 
     async fn list_sessions_leaves_out_expired_ones(db: TestDb) {
         let (app, ada) = with_ada(db, &[("AUTH_SESSION_FRESH_AGE", "0")]).await;
-        let body = json!({ "email": "ada@example.com", "password": integration_tests::PASSWORD, "rememberMe": false });
-        app.browser().post("/sign-in/email", body).await;
+        sign_in_for_now(&app).await;
         assert_eq!(ada.get("/list-sessions").await.json().as_array().unwrap().len(), 2);
         app.clock.advance(DAY);
         let left = ada.get("/list-sessions").await.json();

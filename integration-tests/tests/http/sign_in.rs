@@ -28,7 +28,10 @@ on_both_databases! {
         let (app, first) = with_ada(db, &[]).await;
         let browser = app.browser();
         let reply = browser.post("/sign-in/email", ada()).await;
-        assert_eq!(answer(&reply), (200, format!(r#"{{"redirect":false,"token":"<id>","user":{}}}"#, user_json("ada"))));
+        assert_eq!(
+            answer(&reply),
+            (200, format!(r#"{{"redirect":false,"token":"<id>","user":{}}}"#, user_json("ada")))
+        );
         assert_eq!(cookies(&reply), [SIGNED_IN]);
         assert_eq!(reply.header("location"), "");
         assert_eq!(reply.json()["token"], token(&browser));
@@ -39,9 +42,10 @@ on_both_databases! {
     async fn a_callback_is_told_in_body_and_location(db: TestDb) {
         let (app, _ada) = with_ada(db, &[]).await;
         let reply = app.browser().post("/sign-in/email", with("callbackURL", json!("/welcome?a=1"))).await;
-        assert_eq!(answer(&reply), (200, format!(
-            r#"{{"redirect":true,"token":"<id>","url":"/welcome?a=1","user":{}}}"#, user_json("ada")
-        )));
+        assert_eq!(
+            answer(&reply),
+            (200, format!(r#"{{"redirect":true,"token":"<id>","url":"/welcome?a=1","user":{}}}"#, user_json("ada")))
+        );
         assert_eq!(reply.header("location"), "/welcome?a=1");
         let reply = app.browser().post("/sign-in/email", with("callbackURL", json!(""))).await;
         assert!(reply.body.starts_with(r#"{"redirect":false,"token":""#));
@@ -87,8 +91,14 @@ on_both_databases! {
         let hash = select(&app, "password FROM accounts").await;
         for (break_it, mend_it) in [
             ("UPDATE accounts SET password = NULL".to_owned(), format!("UPDATE accounts SET password = '{hash}'")),
-            ("UPDATE accounts SET provider_id = 'github'".to_owned(), "UPDATE accounts SET provider_id = 'credential'".to_owned()),
-            ("UPDATE accounts SET account_id = 'other'".to_owned(), "UPDATE accounts SET account_id = user_id".to_owned()),
+            (
+                "UPDATE accounts SET provider_id = 'github'".to_owned(),
+                "UPDATE accounts SET provider_id = 'credential'".to_owned(),
+            ),
+            (
+                "UPDATE accounts SET account_id = 'other'".to_owned(),
+                "UPDATE accounts SET account_id = user_id".to_owned(),
+            ),
         ] {
             execute(&app, &break_it).await;
             assert_eq!(answer(&app.browser().sign_in("ada").await), wrong(), "{break_it}");
@@ -117,7 +127,10 @@ on_both_databases! {
         let app = start(db, &[]).await;
         for (body, message) in [
             (json!([]), "[body] Invalid input: expected object, received array"),
-            (json!({}), "[body.email] Invalid input: expected string, received undefined; [body.password] Invalid input: expected string, received undefined"),
+            (
+                json!({}),
+                "[body.email] Invalid input: expected string, received undefined; [body.password] Invalid input: expected string, received undefined",
+            ),
             (with("password", json!([])), "[body.password] Invalid input: expected string, received array"),
             (with("callbackURL", json!(null)), "[body.callbackURL] Invalid input: expected string, received null"),
             (with("rememberMe", json!("true")), "[body.rememberMe] Invalid input: expected boolean, received string"),
@@ -137,7 +150,10 @@ on_both_databases! {
         let body = json!({ "name": "ada", "email": "ada@example.com", "password": "p\u{e4}ssw\u{f6}rd\u{1d4b3}" });
         app.browser().post("/sign-up/email", body).await;
         for (password, status) in [("pa\u{308}sswo\u{308}rdX", 200), ("passwordX", 401)] {
-            assert_eq!(app.browser().post("/sign-in/email", with("password", json!(password))).await.status.as_u16(), status);
+            assert_eq!(
+                app.browser().post("/sign-in/email", with("password", json!(password))).await.status.as_u16(),
+                status
+            );
         }
     }
 

@@ -58,7 +58,10 @@ on_both_databases! {
         for (body, message) in [
             (json!(null), "[body] Invalid input: expected object, received null"),
             (json!([]), "[body] Invalid input: expected object, received array"),
-            (json!({ "disableRedirect": 1 }), "[body.disableRedirect] Invalid input: expected boolean, received number"),
+            (
+                json!({ "disableRedirect": 1 }),
+                "[body.disableRedirect] Invalid input: expected boolean, received number",
+            ),
         ] {
             assert_eq!(answer(&ada.post("/sign-out", body).await), invalid(message));
         }

@@ -24,10 +24,15 @@ on_both_databases! {
     async fn sign_up_stores_both_fields_and_signs_in(db: TestDb) {
         let app = TestApp::builder().start(db).await;
         let ada = app.browser();
-        let reply = ada.post("/sign-up/email", json!({
-            "name": "Ada", "email": "Ada@Example.com", "password": "correct-horse-1",
-            "software_background": "C", "hardware_background": "FPGA",
-        })).await;
+        let reply = ada
+            .post(
+                "/sign-up/email",
+                json!({
+                    "name": "Ada", "email": "Ada@Example.com", "password": "correct-horse-1",
+                    "software_background": "C", "hardware_background": "FPGA",
+                }),
+            )
+            .await;
         assert_eq!(reply.status.as_u16(), 200);
         let user = ada.user().await;
         assert_eq!(user["email"], "ada@example.com");
@@ -68,7 +73,10 @@ on_both_databases! {
         let reply = app.browser().post("/sign-up/email", with("email", json!("ADA@example.com"))).await;
         assert_eq!(answer(&reply), taken());
         assert!(reply.set_cookies.is_empty());
-        assert_eq!((count(&app, "users").await, count(&app, "accounts").await, count(&app, "sessions").await), (1, 1, 1));
+        assert_eq!(
+            (count(&app, "users").await, count(&app, "accounts").await, count(&app, "sessions").await),
+            (1, 1, 1)
+        );
     }
 
     async fn two_sign_ups_with_one_address_at_once_make_one_user(db: TestDb) {
@@ -79,7 +87,10 @@ on_both_databases! {
         outcomes.sort();
         assert_eq!(outcomes[0].0, 200);
         assert_eq!(outcomes[1], (422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL".to_owned()));
-        assert_eq!((count(&app, "users").await, count(&app, "accounts").await, count(&app, "sessions").await), (1, 1, 1));
+        assert_eq!(
+            (count(&app, "users").await, count(&app, "accounts").await, count(&app, "sessions").await),
+            (1, 1, 1)
+        );
     }
 
     async fn sign_up_refuses_a_bad_body_and_writes_nothing(db: TestDb) {
@@ -93,8 +104,14 @@ on_both_databases! {
             (with("image", json!(null)), "[body.image] Invalid input: expected string, received null"),
             (with("rememberMe", json!("no")), "[body.rememberMe] Invalid input: expected boolean, received string"),
             (with("callbackURL", json!(null)), "[body.callbackURL] Invalid input: expected string, received null"),
-            (json!([]), "[body] Invalid input: expected object, received array; [body] Invalid input: expected record, received array"),
-            (json!({}), "[body.name] Invalid input: expected string, received undefined; [body.email] Invalid input: expected string, received undefined; [body.password] Invalid input: expected string, received undefined"),
+            (
+                json!([]),
+                "[body] Invalid input: expected object, received array; [body] Invalid input: expected record, received array",
+            ),
+            (
+                json!({}),
+                "[body.name] Invalid input: expected string, received undefined; [body.email] Invalid input: expected string, received undefined; [body.password] Invalid input: expected string, received undefined",
+            ),
         ] {
             let reply = app.browser().post("/sign-up/email", body).await;
             assert_eq!(answer(&reply), invalid(message));
@@ -192,8 +209,12 @@ on_both_databases! {
         let app = start(db, &[]).await;
         let mut body = ada();
         for (key, value) in [
-            ("id", json!("chosen")), ("emailVerified", json!(true)), ("role", json!("admin")), ("additional_fields", json!("{}")),
-            ("createdAt", json!("1999-01-01T00:00:00.000Z")), ("nickname", json!("countess")),
+            ("id", json!("chosen")),
+            ("emailVerified", json!(true)),
+            ("role", json!("admin")),
+            ("additional_fields", json!("{}")),
+            ("createdAt", json!("1999-01-01T00:00:00.000Z")),
+            ("nickname", json!("countess")),
         ] {
             body[key] = value;
         }

@@ -2,8 +2,10 @@
 
 use diesel::RunQueryDsl as _;
 use diesel::sql_types::{BigInt, Text};
-use integration_tests::{Browser, Reply, TestApp};
+use integration_tests::mail::Mailbox;
+use integration_tests::{Browser, PASSWORD, Reply, TestApp};
 use schema::DbError;
+use schema::test_support::TestDb;
 use serde_json::{Value, json};
 
 /// Seconds of a day.
@@ -91,15 +93,24 @@ pub fn session_json(updated: &str, expires: &str) -> String {
 }
 
 /// The service with these settings, and `ada` signed up in a browser.
-pub async fn with_ada(db: schema::test_support::TestDb, settings: &[(&str, &str)]) -> (TestApp, Browser) {
+pub async fn with_ada(db: TestDb, settings: &[(&str, &str)]) -> (TestApp, Browser) {
     let app = start(db, settings).await;
     let ada = app.browser();
     ada.sign_up("ada").await;
     (app, ada)
 }
 
+/// The service with these settings and a mailbox, and `ada` signed up in a browser.
+pub async fn with_mailbox(db: TestDb, settings: &[(&str, &str)]) -> (TestApp, Browser, Mailbox) {
+    let mailbox = Mailbox::open();
+    let mut all = vec![("AUTH_MAIL", mailbox.setting.as_str())];
+    all.extend_from_slice(settings);
+    let (app, ada) = with_ada(db, &all).await;
+    (app, ada, mailbox)
+}
+
 /// The service with these settings.
-pub async fn start(db: schema::test_support::TestDb, settings: &[(&str, &str)]) -> TestApp {
+pub async fn start(db: TestDb, settings: &[(&str, &str)]) -> TestApp {
     settings.iter().fold(TestApp::builder(), |builder, (name, value)| builder.set(name, value)).start(db).await
 }
 
@@ -108,6 +119,20 @@ pub async fn second_device(app: &TestApp, name: &str) -> Browser {
     let browser = app.browser();
     assert_eq!(browser.sign_in(name).await.status.as_u16(), 200);
     browser
+}
+
+/// A browser in which ada signed in without being remembered.
+pub async fn sign_in_for_now(app: &TestApp) -> Browser {
+    let browser = app.browser();
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD, "rememberMe": false });
+    assert_eq!(browser.post("/sign-in/email", body).await.status.as_u16(), 200);
+    browser
+}
+
+/// Whether ada can sign in with this password.
+pub async fn signs_in(app: &TestApp, password: &str) -> bool {
+    let body = json!({ "email": "ada@example.com", "password": password });
+    app.browser().post("/sign-in/email", body).await.status.is_success()
 }
 
 /// The session token of a browser's cookie.

@@ -28,7 +28,11 @@ on_both_databases! {
     async fn core_columns_and_unknown_members_of_a_session_are_not_changed(db: TestDb) {
         let (_app, ada) = with_ada(db, &[THEME]).await;
         let nothing = (400, r#"{"message":"No fields to update"}"#.to_owned());
-        for body in [json!({}), json!({ "token": "x", "userId": "y", "expiresAt": "2999-01-01T00:00:00.000Z" }), json!({ "color": "red" })] {
+        for body in [
+            json!({}),
+            json!({ "token": "x", "userId": "y", "expiresAt": "2999-01-01T00:00:00.000Z" }),
+            json!({ "color": "red" }),
+        ] {
             assert_eq!(answer(&ada.post("/update-session", body).await), nothing);
         }
         let both = json!({ "theme": "dark", "userId": "y" });
@@ -48,9 +52,11 @@ on_both_databases! {
     }
 
     async fn session_fields_are_checked(db: TestDb) {
-        let (_app, ada) = with_ada(db, &[
-            THEME, ("AUTH_SESSION_FIELD_ORG_INPUT", "false"), ("AUTH_SESSION_FIELD_THEME_VALUES", "light,dark"),
-        ]).await;
+        let (_app, ada) = with_ada(
+            db,
+            &[THEME, ("AUTH_SESSION_FIELD_ORG_INPUT", "false"), ("AUTH_SESSION_FIELD_THEME_VALUES", "light,dark")],
+        )
+        .await;
         let reply = ada.post("/update-session", json!({ "theme": "blue" })).await;
         assert_eq!(answer(&reply), invalid("theme must be one of: light, dark"));
         let reply = ada.post("/update-session", json!({ "theme": "dark", "org": "acme" })).await;
@@ -59,9 +65,11 @@ on_both_databases! {
     }
 
     async fn a_session_field_can_be_renamed_and_hidden(db: TestDb) {
-        let (app, ada) = with_ada(db, &[
-            THEME, ("AUTH_SESSION_FIELD_THEME_KEY", "uiTheme"), ("AUTH_SESSION_FIELD_ORG_RETURNED", "false"),
-        ]).await;
+        let (app, ada) = with_ada(
+            db,
+            &[THEME, ("AUTH_SESSION_FIELD_THEME_KEY", "uiTheme"), ("AUTH_SESSION_FIELD_ORG_RETURNED", "false")],
+        )
+        .await;
         let reply = ada.post("/update-session", json!({ "uiTheme": "dark", "org": "acme" })).await;
         let session = reply.json()["session"].take();
         assert_eq!((&session["uiTheme"], session.get("theme"), session.get("org")), (&json!("dark"), None, None));

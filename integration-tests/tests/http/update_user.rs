@@ -1,7 +1,7 @@
 //! `POST /update-user`.
 
 use futures_util::future::join;
-use integration_tests::{PASSWORD, on_both_databases};
+use integration_tests::on_both_databases;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -18,11 +18,14 @@ on_both_databases! {
         let reply = ada.post("/update-user", body).await;
         assert_eq!(answer(&reply), status_true());
         assert_eq!(cookies(&reply), [SIGNED_IN]);
-        assert_eq!(redact(&ada.user().await.to_string()), concat!(
-            r#"{"name":"Ada L.","email":"ada@example.com","emailVerified":false,"image":"/a.png","#,
-            r#""createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:01:00.000Z","#,
-            r#""software_background":null,"hardware_background":"FPGA","id":"<id>"}"#,
-        ));
+        assert_eq!(
+            redact(&ada.user().await.to_string()),
+            concat!(
+                r#"{"name":"Ada L.","email":"ada@example.com","emailVerified":false,"image":"/a.png","#,
+                r#""createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:01:00.000Z","#,
+                r#""software_background":null,"hardware_background":"FPGA","id":"<id>"}"#,
+            )
+        );
     }
 
     async fn update_user_touches_nobody_else_and_keeps_what_was_not_given(db: TestDb) {
@@ -33,14 +36,20 @@ on_both_databases! {
         ada.post("/update-user", json!({ "software_background": "C", "name": "A" })).await;
         ada.post("/update-user", json!({ "hardware_background": "FPGA" })).await;
         let user = ada.user().await;
-        assert_eq!((&user["name"], &user["software_background"], &user["hardware_background"]), (&json!("A"), &json!("C"), &json!("FPGA")));
+        assert_eq!(
+            (&user["name"], &user["software_background"], &user["hardware_background"]),
+            (&json!("A"), &json!("C"), &json!("FPGA"))
+        );
         assert_eq!(bob.user().await, before);
     }
 
     async fn null_clears_the_picture_and_a_field(db: TestDb) {
         let (_app, ada) = with_ada(db, &[]).await;
         ada.post("/update-user", json!({ "image": "/a.png", "software_background": "C" })).await;
-        assert_eq!(answer(&ada.post("/update-user", json!({ "image": null, "software_background": null })).await), status_true());
+        assert_eq!(
+            answer(&ada.post("/update-user", json!({ "image": null, "software_background": null })).await),
+            status_true()
+        );
         let user = ada.user().await;
         assert_eq!((&user["image"], &user["software_background"]), (&Value::Null, &Value::Null));
     }
@@ -55,9 +64,7 @@ on_both_databases! {
 
     async fn a_session_that_is_not_remembered_stays_so(db: TestDb) {
         let (app, _ada) = with_ada(db, &[]).await;
-        let browser = app.browser();
-        let body = json!({ "email": "ada@example.com", "password": PASSWORD, "rememberMe": false });
-        browser.post("/sign-in/email", body).await;
+        let browser = sign_in_for_now(&app).await;
         app.clock.advance(60);
         assert_eq!(cookies(&browser.post("/update-user", json!({ "name": "A" })).await), SIGNED_IN_FOR_NOW);
         assert_eq!(expires_at(&browser).await, "2030-01-02T00:00:00.000Z");
@@ -77,8 +84,12 @@ on_both_databases! {
     async fn nothing_to_update_is_refused_without_a_code(db: TestDb) {
         let (_app, ada) = with_ada(db, &[]).await;
         for body in [
-            json!({}), json!({ "email": null }), json!({ "role": "admin" }), json!({ "id": "x", "emailVerified": true }),
-            json!({ "softwareBackground": "C" }), json!({ "additional_fields": "{}" }),
+            json!({}),
+            json!({ "email": null }),
+            json!({ "role": "admin" }),
+            json!({ "id": "x", "emailVerified": true }),
+            json!({ "softwareBackground": "C" }),
+            json!({ "additional_fields": "{}" }),
         ] {
             let reply = ada.post("/update-user", body).await;
             assert_eq!((answer(&reply), reply.set_cookies.len()), (nothing(), 0));
@@ -117,10 +128,13 @@ on_both_databases! {
         let (one, two) = join(
             ada.post("/update-user", json!({ "plan": "pro", "software_background": "C" })),
             ada.post("/update-user", json!({ "team": "red", "hardware_background": "FPGA" })),
-        ).await;
+        )
+        .await;
         assert_eq!((answer(&one), answer(&two)), (status_true(), status_true()));
         let user = ada.user().await;
-        for (key, value) in [("plan", "pro"), ("team", "red"), ("software_background", "C"), ("hardware_background", "FPGA")] {
+        for (key, value) in
+            [("plan", "pro"), ("team", "red"), ("software_background", "C"), ("hardware_background", "FPGA")]
+        {
             assert_eq!(user[key], value);
         }
     }

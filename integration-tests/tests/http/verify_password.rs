@@ -28,7 +28,10 @@ on_both_databases! {
 
     async fn verify_password_needs_a_session_and_a_good_body(db: TestDb) {
         let (app, ada) = with_ada(db, &[]).await;
-        assert_eq!(answer(&app.browser().post("/verify-password", json!({ "password": PASSWORD })).await), unauthorized());
+        assert_eq!(
+            answer(&app.browser().post("/verify-password", json!({ "password": PASSWORD })).await),
+            unauthorized()
+        );
         let missing = "[body.password] Invalid input: expected string, received undefined";
         assert_eq!(answer(&ada.post("/verify-password", json!({})).await), invalid(missing));
     }

@@ -7,7 +7,7 @@ use schema::Backend;
 use serde_json::json;
 
 use crate::command_line::number;
-use crate::service::{Service, Start, empty_database};
+use crate::service::{Service, Start, empty_database, eventually};
 
 fn processes_that_start_at_once_on_an_empty_database_are_all_ready(backend: Backend) {
     let db = empty_database(backend);
@@ -48,9 +48,11 @@ fn processes_that_start_at_once_on_an_empty_database_are_all_ready_postgres() {
 fn a_process_killed_while_it_starts_hinders_no_other() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let db = empty_database(backend);
-        for _ in 0..3 {
-            // At the moment it listens it is about to migrate, or amid it.
-            Start::on(&db.url).serve().kill();
+        // At another moment each time: before, amid and after the migrations.
+        for moment in 0..10 {
+            let service = Start::on(&db.url).launch();
+            eventually(Duration::from_millis(5 * moment), || service.log().contains("listening"));
+            service.kill();
         }
         let service = Start::on(&db.url).ready();
         service.browser().sign_up("ada");

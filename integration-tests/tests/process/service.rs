@@ -147,15 +147,14 @@ impl Start {
         }
     }
 
+    /// Starts `serve` on a free port and waits for nothing.
+    pub fn launch(&self) -> Service {
+        let port = free_port();
+        self.clone().set("PORT", port).child(port)
+    }
+
     fn spawn(&self, port: u16) -> Result<Service, (ExitStatus, String)> {
-        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let readers = vec![
-            collect(child.stdout.take().unwrap(), Arc::clone(&log)),
-            collect(child.stderr.take().unwrap(), Arc::clone(&log)),
-        ];
-        let origin = if self.vars.contains_key("BETTER_AUTH_TRUSTED_ORIGINS") { APP_ORIGIN } else { DEV_ORIGIN };
-        let mut service = Service { child, port, origin, log, readers };
+        let mut service = self.child(port);
         let mut ended = None;
         let listens = eventually(START, || {
             ended = service.child.try_wait().unwrap();
@@ -166,6 +165,17 @@ impl Start {
         }
         assert!(listens, "the service does not listen");
         Ok(service)
+    }
+
+    fn child(&self, port: u16) -> Service {
+        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let readers = vec![
+            collect(child.stdout.take().unwrap(), Arc::clone(&log)),
+            collect(child.stderr.take().unwrap(), Arc::clone(&log)),
+        ];
+        let origin = if self.vars.contains_key("BETTER_AUTH_TRUSTED_ORIGINS") { APP_ORIGIN } else { DEV_ORIGIN };
+        Service { child, port, origin, log, readers }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -128,21 +128,19 @@ pub fn update_password(conn: &mut AnyConnection, id: &str, hash: &str, now: Naiv
         .execute(conn)
 }
 
-/// Replaces the hash of the account with this `id` only while it still is `old_hash`, so that the
-/// rehash of a sign-in never undoes a password change made meanwhile; returns the number changed.
+/// Whether the account's hash still is `hash`; if so it stays so until the transaction ends, and
+/// what a right password allowed may be done. Call it in [`Db::write`](crate::Db::write), which on
+/// SQLite is alone anyway.
 ///
 /// # Errors
 /// When the database fails.
-pub fn replace_password_hash(
-    conn: &mut AnyConnection,
-    id: &str,
-    old_hash: &str,
-    new_hash: &str,
-    now: NaiveDateTime,
-) -> QueryResult<usize> {
-    diesel::update(accounts::table.find(id).filter(accounts::password.eq(old_hash)))
-        .set((accounts::password.eq(new_hash), accounts::updated_at.eq(now)))
-        .execute(conn)
+pub fn lock_password(conn: &mut AnyConnection, id: &str, hash: &str) -> QueryResult<bool> {
+    let row = accounts::table.find(id).filter(accounts::password.eq(hash)).select(accounts::id);
+    let found: Option<String> = match conn {
+        AnyConnection::Postgres(conn) => row.for_update().get_result(conn).optional()?,
+        AnyConnection::Sqlite(conn) => row.get_result(conn).optional()?,
+    };
+    Ok(found.is_some())
 }
 
 /// Deletes the account only when it is this user's; returns the number deleted: 0 or 1.

@@ -74,6 +74,20 @@ pub fn find_user_by_id(conn: &mut AnyConnection, id: &str) -> QueryResult<Option
     users::table.find(id).select(User::as_select()).get_result(conn).optional()
 }
 
+/// The user, locked until the transaction ends: what is decided on this row stays true. `None` when
+/// no user has the id. Call it in [`Db::write`](crate::Db::write), which on SQLite is alone anyway.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_user(conn: &mut AnyConnection, id: &str) -> QueryResult<Option<User>> {
+    match conn {
+        AnyConnection::Postgres(conn) => {
+            users::table.find(id).for_update().select(User::as_select()).get_result(conn).optional()
+        }
+        AnyConnection::Sqlite(_) => find_user_by_id(conn, id),
+    }
+}
+
 /// Changes the row and returns it as it is then; `None` when it is gone. Call it in
 /// [`Db::write`](crate::Db::write).
 ///

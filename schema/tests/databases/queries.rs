@@ -220,17 +220,33 @@ on_both_databases! {
         assert_eq!(find("reset-password:y").await.unwrap(), Some(other));
     }
 
-    async fn a_rehash_does_not_undo_a_password_change(test: TestDb) {
+    async fn a_password_that_was_changed_is_not_locked(test: TestDb) {
         test.db.write(|c| insert_all(c, "ada")).await.unwrap();
         assert_eq!(test.db.write(|c| accounts::update_password(c, "ada", "changed", at(1))).await.unwrap(), 1);
         assert_eq!(test.db.write(|c| accounts::update_password(c, "gone", "changed", at(1))).await.unwrap(), 0);
-        let rehash = |old: &'static str| test.db.write(move |c| {
-            accounts::replace_password_hash(c, "ada", old, "rehashed", at(2))
-        });
-        assert_eq!(rehash("hash").await.unwrap(), 0);
-        assert_eq!(rehash("changed").await.unwrap(), 1);
+        let lock = |hash: &'static str| test.db.write(move |c| accounts::lock_password(c, "ada", hash));
+        assert!(!lock("hash").await.unwrap());
+        assert!(lock("changed").await.unwrap());
         let account = test.db.read(|c| accounts::find_credential_account(c, "ada")).await.unwrap().unwrap();
-        assert_eq!((account.password.as_deref(), account.updated_at), (Some("rehashed"), at(2)));
+        assert_eq!((account.password.as_deref(), account.updated_at), (Some("changed"), at(1)));
+    }
+
+    async fn of_two_who_decide_on_a_locked_user_the_second_sees_what_the_first_did(test: TestDb) {
+        test.db.write(|c| insert_all(c, "ada")).await.unwrap();
+        let verify_once = || {
+            test.db.write(|c| {
+                let user = users::lock_user(c, "ada")?.unwrap();
+                if user.email_verified {
+                    return Ok(false);
+                }
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                let changes = UserChanges { email_verified: Some(true), ..UserChanges::default() };
+                users::update_user(c, "ada", &changes).map(|_| true)
+            })
+        };
+        let (one, two) = tokio::join!(verify_once(), verify_once());
+        assert_eq!(u8::from(one.unwrap()) + u8::from(two.unwrap()), 1);
+        assert!(test.db.write(|c| users::lock_user(c, "gone")).await.unwrap().is_none());
     }
 }
 
