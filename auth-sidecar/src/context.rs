@@ -140,7 +140,7 @@ const SINGLE_HEADERS: [&str; 4] = ["authorization", "host", "referer", "user-age
 
 /// A request header as text, read as Latin-1 as Node reads it, so that odd bytes make a value that
 /// matches nothing instead of an absent one. Repeated headers are joined with `, `, as the Fetch
-/// standard joins them, but for [`SINGLE_HEADERS`].
+/// standard joins them, but for a few of which the first counts.
 #[must_use]
 pub fn header(request: &HttpRequest, name: &str) -> Option<String> {
     let count = if SINGLE_HEADERS.contains(&name) { 1 } else { usize::MAX };

@@ -2,8 +2,11 @@
 //! (contract: request pipeline; upstream `api/index` `router` and better-call `createRouter`).
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{self, Poll};
 use std::time::Instant;
 
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
 };
@@ -32,10 +35,10 @@ const X_RETRY_AFTER: HeaderName = HeaderName::from_static("x-retry-after");
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// Answers any request. A panic on the way becomes a 500; the process, the pool and its locks live on.
-pub async fn handle(request: HttpRequest, payload: web::Payload, app: web::Data<AppState>) -> HttpResponse {
+pub async fn handle(request: HttpRequest, mut payload: web::Payload, app: web::Data<AppState>) -> HttpResponse {
     let started = Instant::now();
     let mut log = LogLine { route: "-", profile_face: false, user_id: None, failure: None };
-    let walk = AssertUnwindSafe(walk(&request, payload, &app, &mut log)).catch_unwind().await;
+    let walk = AssertUnwindSafe(walk(&request, &mut payload, &app, &mut log)).catch_unwind().await;
     let mut response = walk.unwrap_or_else(|_| {
         log.failure = Some("panic".to_owned());
         internal(&mut HttpResponse::InternalServerError(), log.profile_face)
@@ -44,7 +47,27 @@ pub async fn handle(request: HttpRequest, payload: web::Payload, app: web::Data<
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     log.write(&request, response.status(), started);
-    response
+    response.map_body(|_, body| WithRest { body, _rest: payload }.boxed())
+}
+
+/// A response that holds on to what is left of the request's body. Once nobody holds it, the HTTP
+/// library reads the rest of a chunked body without any limit of time; while it is held, the
+/// connection is closed after the response instead.
+struct WithRest {
+    body: BoxBody,
+    _rest: web::Payload,
+}
+
+impl MessageBody for WithRest {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
 }
 
 /// The one line a request leaves in the log: never an address, a cookie, a token or a body.
@@ -84,7 +107,7 @@ struct Place {
 
 async fn walk(
     request: &HttpRequest,
-    payload: web::Payload,
+    payload: &mut web::Payload,
     app: &web::Data<AppState>,
     log: &mut LogLine,
 ) -> HttpResponse {
@@ -136,7 +159,7 @@ async fn walk(
 }
 
 /// Body, origin, addresses, then the handler, which checks its schema first and then its session.
-async fn run(cx: &mut Context, route: &Route, payload: web::Payload) -> Result<Answer, ApiError> {
+async fn run(cx: &mut Context, route: &Route, payload: &mut web::Payload) -> Result<Answer, ApiError> {
     let method = cx.request.method().clone();
     let limit = cx.app.config.http.body_limit;
     cx.body = read_body(&method, cx.request.headers(), payload, route.media, limit).await?;

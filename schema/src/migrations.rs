@@ -71,6 +71,9 @@ pub enum MigrateError {
     /// A migration failed; the database is as it was before it.
     #[error("a migration failed: {0}")]
     Migration(String),
+    /// Migrations are missing, and this program was told not to apply them.
+    #[error("run `auth-sidecar migrate` first: {0} missing")]
+    Behind(String),
     /// The configured rule of a column cannot be put into force.
     #[error(transparent)]
     Fields(#[from] FieldsError),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigErrors, ThisMachine};
+use crate::config::{Config, ConfigErrors, Machine, OnlyLooking, ThisMachine};
 
 mod healthcheck;
 mod migrate;
@@ -69,9 +69,9 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
-        Command::Serve => load_config().and_then(serve::serve),
-        Command::Migrate { action } => load_config().and_then(|config| migrate::migrate(&config, action)),
-        Command::Config => load_config().map(|config| print!("{}", config.summary())),
+        Command::Serve => load_config(&ThisMachine).and_then(serve::serve),
+        Command::Migrate { action } => load_config(&OnlyLooking).and_then(|config| migrate::migrate(&config, action)),
+        Command::Config => load_config(&OnlyLooking).map(|config| print!("{}", config.summary())),
         Command::Secret => secret::secret(),
         Command::Healthcheck { url } => healthcheck::healthcheck(url),
         Command::Version => {
@@ -88,12 +88,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn load_config() -> Result<Config, CliError> {
+fn load_config(machine: &dyn Machine) -> Result<Config, CliError> {
     // A variable that is no UTF-8 is none of ours.
     let vars =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let config =
-        Config::from_env(vars, &ThisMachine).map_err(|errors: ConfigErrors| CliError::Config(errors.to_string()))?;
+        Config::from_env(vars, machine).map_err(|errors: ConfigErrors| CliError::Config(errors.to_string()))?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
@@ -102,5 +102,10 @@ fn load_config() -> Result<Config, CliError> {
 
 /// Runs `future` to its end on a single-threaded runtime of its own.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    actix_web::rt::System::new().block_on(future)
+    let system = actix_web::rt::System::new();
+    let outcome = system.block_on(future);
+    // Dropping it would wait for a query under way, such as one that waits for a lock; the process
+    // ends now, and with it the query.
+    std::mem::forget(system);
+    outcome
 }

@@ -92,10 +92,7 @@ async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> 
         } else {
             migrations::pending(&app.db).await.and_then(|pending| match pending.as_slice() {
                 [] => Ok(()),
-                names => Err(MigrateError::Migration(format!(
-                    "run `auth-sidecar migrate` first: {} missing",
-                    names.join(", ")
-                ))),
+                names => Err(MigrateError::Behind(names.join(", "))),
             })
         };
         match outcome {

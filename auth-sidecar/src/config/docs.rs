@@ -38,7 +38,8 @@ const LIMITS: &str = "
 | what | limit | then |
 |---|---|---|
 | request body | `AUTH_BODY_LIMIT` | 413 |
-| time for a request's head | 5 s | the connection is closed |
+| time for the head of a connection's first request | 5 s | the connection is closed |
+| idle time of a connection between requests | 75 s | the connection is closed |
 | time for a request's body | 15 s | 408 |
 | depth of JSON | 128 | 400 |
 | items of a list field | 100 | 400 |

@@ -41,9 +41,7 @@ impl Machine for ThisMachine {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match options.open(&path) {
             Ok(mut file) => {
-                let mut bytes = [0_u8; 32];
-                getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-                let secret = hex::encode(bytes);
+                let secret = new_secret()?;
                 file.write_all(secret.as_bytes())?;
                 file.sync_all()?;
                 Ok(secret)
@@ -58,6 +56,34 @@ impl Machine for ThisMachine {
     fn cores(&self) -> u32 {
         std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
     }
+}
+
+/// The real machine for commands that must leave nothing behind.
+#[derive(Clone, Copy, Debug)]
+pub struct OnlyLooking;
+
+impl Machine for OnlyLooking {
+    fn read_file(&self, path: &Path) -> io::Result<String> {
+        ThisMachine.read_file(path)
+    }
+
+    /// The secret that is kept, or a new one that is not.
+    fn dev_secret(&self, folder: &Path) -> io::Result<String> {
+        match fs::read_to_string(folder.join("secret")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => new_secret(),
+            kept => Ok(kept?.trim().to_owned()),
+        }
+    }
+
+    fn cores(&self) -> u32 {
+        ThisMachine.cores()
+    }
+}
+
+fn new_secret() -> io::Result<String> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(hex::encode(bytes))
 }
 
 /// Only its owner may look into a folder we make; one that exists keeps its mode.
@@ -85,7 +111,10 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(&folder.join("secret")), 0o600);
+        assert_eq!(OnlyLooking.dev_secret(&folder).unwrap(), secret);
         let other = tempfile::tempdir().unwrap();
+        assert_eq!(OnlyLooking.dev_secret(other.path()).unwrap().len(), 64);
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0, "looking leaves nothing behind");
         assert_ne!(ThisMachine.dev_secret(other.path()).unwrap(), secret);
     }
 }

@@ -33,7 +33,7 @@ use schema::DbConfig;
 
 pub use self::env::{Resolved, Source};
 pub use self::http::{HttpSettings, Listen, LogFormat};
-pub use self::machine::{Machine, ThisMachine};
+pub use self::machine::{Machine, OnlyLooking, ThisMachine};
 pub use self::mail::MailTransport;
 pub use self::password::{EmailPasswordSettings, PasswordSettings};
 pub use self::problem::{ConfigErrors, Problem};

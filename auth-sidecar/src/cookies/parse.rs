@@ -8,8 +8,8 @@ use percent_encoding::percent_decode_str;
 use super::sign::{encode_uri_component, verify};
 use crate::secrets::Secrets;
 
-/// The largest chunk number JavaScript counts exactly (`Number.MAX_SAFE_INTEGER`).
-const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
+/// A value is never cut into more chunks; those with a higher number are not ours.
+pub(super) const MAX_COOKIE_CHUNKS: usize = 100;
 
 /// The cookies of one request. Lookups scan the header; a request makes only a handful of them.
 ///
@@ -55,7 +55,7 @@ impl RequestCookies {
         if let Some(value) = self.get(name) {
             return Some(value);
         }
-        let chunks: BTreeMap<u64, &str> = parse_strict_cookies(&self.header)
+        let chunks: BTreeMap<usize, &str> = parse_strict_cookies(&self.header)
             .filter_map(|(key, value)| Some((chunk_index(name, key)?, value)))
             .collect();
         let value: String = chunks.into_values().map(try_decode).collect();
@@ -133,11 +133,13 @@ pub fn try_decode(text: &str) -> Cow<'_, str> {
 }
 
 /// The number of a chunk name, in canonical decimal only (upstream: `cookies/session-store.mjs`, `parseCookieChunkIndex`).
-fn chunk_index(name: &str, key: &str) -> Option<u64> {
+/// Unlike upstream, which expires whatever a request brings, numbers that are never written are not chunks: an answer does not
+/// grow with the request.
+fn chunk_index(name: &str, key: &str) -> Option<usize> {
     let digits = key.strip_prefix(name)?.strip_prefix('.')?;
     let canonical = digits == "0" || (!digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()));
     let index = digits.parse().ok()?;
-    (canonical && index <= MAX_SAFE_INTEGER).then_some(index)
+    (canonical && index < MAX_COOKIE_CHUNKS).then_some(index)
 }
 
 /// JavaScript's `trim`, which knows U+FEFF as a blank and U+0085 not.

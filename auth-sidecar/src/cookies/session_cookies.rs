@@ -5,13 +5,11 @@ use super::JsonObject;
 use super::attributes::{CookieSettings, serialize};
 use super::cache::{self, CacheSettings, CachedSession};
 use super::jar::ResponseCookies;
-use super::parse::RequestCookies;
+use super::parse::{MAX_COOKIE_CHUNKS, RequestCookies};
 use crate::secrets::Secrets;
 
 /// Bytes of a whole `Set-Cookie` line above which a value is cut.
 const MAX_COOKIE_SIZE: usize = 4_050;
-/// A value that needs more chunks is not stored.
-const MAX_COOKIE_CHUNKS: usize = 100;
 
 /// Everything the session cookies of one request depend on.
 #[derive(Clone, Copy)]
@@ -33,7 +31,8 @@ pub struct SessionCookies<'a> {
 impl SessionCookies<'_> {
     /// The session token the request brings under a valid signature.
     pub fn session_token(&self) -> Option<String> {
-        self.request.signed(&self.session_token_name(), self.secrets)
+        // No session has a token with a NUL, and PostgreSQL fails on it.
+        self.request.signed(&self.session_token_name(), self.secrets).filter(|token| !token.contains('\0'))
     }
 
     /// Whether the request brings a validly signed `dont_remember` cookie.

@@ -46,7 +46,7 @@ impl MediaTypes {
 pub async fn read_body(
     method: &Method,
     headers: &HeaderMap,
-    payload: web::Payload,
+    payload: &mut web::Payload,
     types: MediaTypes,
     limit: usize,
 ) -> Result<Option<Value>, ApiError> {
@@ -78,7 +78,7 @@ pub async fn read_body(
     if media_type == "application/json" { parse_json(&bytes).map(Some) } else { Ok(Some(parse_form(&bytes))) }
 }
 
-async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, ApiError> {
+async fn collect(payload: &mut web::Payload, limit: usize) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, &BAD_REQUEST))?;

@@ -1,7 +1,7 @@
 //! `POST /delete-user` (upstream `api/routes/update-user`, `deleteUser`).
 
 use actix_web::http::StatusCode;
-use schema::users;
+use schema::{users, verifications};
 use serde_json::json;
 
 use super::Answer;
@@ -39,7 +39,14 @@ pub async fn delete_user(cx: &mut Context) -> Result<Answer, ApiError> {
     if !has_password && !current.is_fresh(&cx.app) {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::SESSION_EXPIRED));
     }
-    cx.app.db.write(move |conn| users::delete_user(conn, &current.user_id)).await?;
+    cx.app
+        .db
+        .write(move |conn| {
+            // upstream leaves the links mailed to the user behind.
+            verifications::delete_verifications_with_value(conn, &current.user_id)?;
+            users::delete_user(conn, &current.user_id)
+        })
+        .await?;
     cx.delete_session_cookies();
     Ok(Answer::json(json!({ "success": true, "message": "User deleted" })))
 }

@@ -155,6 +155,13 @@ on_both_databases! {
         assert_eq!(answer(&call.send().await), me_is("bob"));
     }
 
+    async fn a_forged_bearer_token_leaves_the_cookie_alone(db: TestDb) {
+        let (_app, ada) = with_ada(db, &[]).await;
+        let forged = format!("Bearer {}.{}=", token(&ada), "A".repeat(43));
+        let call = ada.absolute(Method::GET, "/auth/me").header("authorization", &forged);
+        assert_eq!(answer(&call.send().await), me_is("ada"));
+    }
+
     async fn a_bearer_token_counts_on_the_rest_face_alone(db: TestDb) {
         let (app, ada) = with_ada(db, &[]).await;
         let call = app

@@ -204,6 +204,24 @@ on_both_databases! {
         assert_eq!(session["userAgent"], "Tester/1.0");
     }
 
+    async fn a_form_on_another_site_can_neither_sign_in_nor_sign_up(db: TestDb) {
+        let (app, _ada) = with_ada(db, &[]).await;
+        let blocked = "Cross-site navigation login blocked. This request appears to be a CSRF attack.";
+        let new = json!({ "name": "bob", "email": "bob@example.com", "password": PASSWORD });
+        for (path, body) in [("/sign-in/email", ada()), ("/sign-up/email", new)] {
+            let call = || app.browser().request(Method::POST, path).json(body.clone());
+            let navigation = call().header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
+            let refused = refusal(403, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED", blocked);
+            assert_eq!(answer(&navigation.send().await), refused);
+            let elsewhere = call().header("origin", "https://evil.example");
+            assert_eq!(answer(&elsewhere.send().await), refusal(403, "INVALID_ORIGIN", "Invalid origin"));
+            let hidden = call().header("sec-fetch-mode", "cors").without("origin");
+            let missing = refusal(403, "MISSING_OR_NULL_ORIGIN", "Missing or null Origin");
+            assert_eq!(answer(&hidden.send().await), missing);
+            assert_eq!(call().without("origin").send().await.status.as_u16(), 200, "a program, not a browser");
+        }
+    }
+
     async fn sign_in_takes_a_form_in_which_remember_me_is_a_text(db: TestDb) {
         let (app, _ada) = with_ada(db, &[]).await;
         let send = async |form: &'static str| {

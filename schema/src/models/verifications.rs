@@ -73,3 +73,11 @@ pub fn consume_verification(conn: &mut AnyConnection, row: &Verification) -> Que
     diesel::delete(older).execute(conn)?;
     Ok(true)
 }
+
+/// Deletes every row whose value is this, such as the links mailed to a user; returns their number.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_verifications_with_value(conn: &mut AnyConnection, value: &str) -> QueryResult<usize> {
+    diesel::delete(verifications::table.filter(verifications::value.eq(value))).execute(conn)
+}

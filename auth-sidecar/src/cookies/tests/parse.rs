@@ -96,8 +96,8 @@ fn chunks_are_joined_by_number_after_the_whole_cookie() {
     assert_eq!(chunked("d=; d.0=a").as_deref(), Some("a"), "an empty whole cookie does not hide the chunks");
     assert_eq!(chunked("d.0=a; d.0=b").as_deref(), Some("b"), "of duplicate chunks the last wins");
     assert_eq!(chunked("d.0=%41").as_deref(), Some("A"));
-    assert_eq!(chunked("d.00=x; d.+1=x; d.-1=x; d.1e1=x; d.=x; d.a=x; dx0=x; d.9007199254740992=x"), None);
-    assert_eq!(chunked("d.9007199254740991=x").as_deref(), Some("x"));
+    assert_eq!(chunked("d.00=x; d.+1=x; d.-1=x; d.1e1=x; d.=x; d.a=x; dx0=x; d.100=x"), None);
+    assert_eq!(chunked("d.99=x").as_deref(), Some("x"));
     assert_eq!(chunked("d.99999999999999999999999=x"), None);
     assert_eq!(chunked("d.0="), None);
     assert_eq!(chunked("x=1"), None);
@@ -129,8 +129,8 @@ fn huge_headers_are_read_to_the_end() {
     let many: String = (0..10_000).map(|index| format!("c{index}={index}; d.{index}=x; ")).collect();
     let cookies = request(&many);
     assert_eq!(cookies.get("c9999").as_deref(), Some("9999"));
-    assert_eq!(cookies.chunked("d").map(|value| value.len()), Some(10_000));
-    assert_eq!(cookies.chunk_names("d").len(), 10_000);
+    assert_eq!(cookies.chunked("d").map(|value| value.len()), Some(100), "more are never written");
+    assert_eq!(cookies.chunk_names("d").len(), 100);
     let mut cookies = cookies;
     cookies.set("c9999", "new");
     assert_eq!(cookies.get("c9999").as_deref(), Some("new"));

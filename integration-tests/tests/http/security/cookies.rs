@@ -177,12 +177,13 @@ on_both_databases! {
             assert_eq!(alone.get("/get-session").await.body, "null", "{strategy}");
             // Its own cache, changed in any one place.
             let own = eve.cookie("session_data").unwrap();
-            for i in (0..own.len()).step_by(own.len() / 40 + 1) {
+            let honest = eve.get("/get-session?disableRefresh=true").await.json();
+            for i in (0..own.len()).step_by(5) {
                 let mut bytes = own.clone().into_bytes();
-                bytes[i] = if bytes[i] == b'A' { b'B' } else { b'A' };
+                bytes[i] = if bytes[i] == b'M' { b'N' } else { b'M' };
                 eve.set_cookie("better-auth.session_data", &String::from_utf8(bytes).unwrap());
                 let reply = eve.get("/get-session?disableRefresh=true").await;
-                assert_eq!(reply.json()["user"]["email"], email("eve"), "{strategy} {i}");
+                assert_eq!(reply.json(), honest, "{strategy} {i}");
             }
         }
     }
