@@ -15,10 +15,30 @@ pub fn generate_id() -> String {
 /// (through `rand`'s reseeding ChaCha generator).
 #[must_use]
 pub fn random_string(length: usize) -> String {
+    draw(length, ALPHANUMERIC)
+}
+
+/// `length` characters of `0-9 a-z`, drawn in the same way.
+#[must_use]
+pub fn random_lowercase(length: usize) -> String {
+    draw(length, b"0123456789abcdefghijklmnopqrstuvwxyz")
+}
+
+/// `length` characters of `a-z A-Z`, drawn in the same way.
+#[must_use]
+pub fn random_letters(length: usize) -> String {
+    draw(length, b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+}
+
+/// `length` digits, drawn in the same way.
+#[must_use]
+pub fn random_digits(length: usize) -> String {
+    draw(length, b"0123456789")
+}
+
+fn draw(length: usize, alphabet: &[u8]) -> String {
     let mut rng = rand::rng();
-    (0..length)
-        .filter_map(|_| ALPHANUMERIC.get(rng.random_range(0..ALPHANUMERIC.len())).copied().map(char::from))
-        .collect()
+    (0..length).filter_map(|_| alphabet.get(rng.random_range(0..alphabet.len())).copied().map(char::from)).collect()
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 //! endpoint, one line each in the table) → [`flows`] (what several routes do) → the `schema` crate
 //! (two doors to the database). Nothing below `routes` knows HTTP.
 //!
+//! - [`plugins`]: endpoints that `AUTH_PLUGINS` adds
 //! - [`app`], [`state`]: how the service is put together, and what every request shares
 //! - [`cli`]: the subcommands
 //! - [`config`], [`fields`]: settings from the environment, and the declared fields
 //! - [`context`], [`extract`], [`wire`], [`error`]: a request, its input, its output, its failure
 //! - [`cookies`], [`secrets`], [`password`]: sessions on the wire, keys, hashes
 //! - [`origins`], [`client_ip`], [`rate_limit`], [`email_form`]: who may ask, and how often
-//! - [`clock`], [`ids`], [`links`], [`mail`], [`telemetry`]: the rest
+//! - [`clock`], [`ids`], [`links`], [`mail`], [`jobs`], [`telemetry`]: the rest
 
 pub mod app;
 pub mod cli;
@@ -25,11 +26,13 @@ pub mod extract;
 pub mod fields;
 pub mod flows;
 pub mod ids;
+pub mod jobs;
 pub mod links;
 pub mod mail;
 pub mod origins;
 pub mod password;
 pub mod pipeline;
+pub mod plugins;
 pub mod rate_limit;
 pub mod routes;
 pub mod secrets;

@@ -24,7 +24,8 @@ use crate::extract::body::read_body;
 use crate::extract::check::has_nul;
 use crate::ids::random_string;
 use crate::origins::{OriginRefusal, UrlLabel, UrlRefusal, check_urls};
-use crate::rate_limit::normalize_pathname;
+use crate::plugins;
+use crate::rate_limit::{RetryAfter, normalize_pathname};
 use crate::routes::{self, Answer, AnswerBody, Route, profile_api};
 use crate::state::AppState;
 
@@ -126,7 +127,7 @@ async fn walk(
     if !config.client_ip.disabled {
         let ip = client_ip(&config.client_ip, |name| header(request, name));
         if let Err(after) = app.limiter.check(ip.as_deref(), &place.normalized, app.clock.now_ms()) {
-            return too_many_requests(after.0, place.profile_face);
+            return too_many_requests(&mut HttpResponse::TooManyRequests(), after, place.profile_face);
         }
     }
     let Some((route, parameter)) = place.route.clone() else {
@@ -205,7 +206,10 @@ fn find_place(app: &AppState, method: &Method, path: &str) -> Place {
     let below = path.strip_prefix(base_path).filter(|below| below.starts_with('/'));
     Place {
         normalized: normalize_pathname(path, base_path).to_owned(),
-        route: below.and_then(|below| routes::find(routes::ROUTES, method, below)),
+        route: below.and_then(|below| {
+            let plugins = &app.config.plugins;
+            routes::find(routes::ROUTES, method, below).or_else(|| plugins::find(plugins, method, below))
+        }),
         profile_face: false,
     }
 }
@@ -246,6 +250,7 @@ fn respond(cx: &Context, place: &Place, route: &Route, result: Result<Answer, Ap
 fn respond_error(response: &mut HttpResponseBuilder, error: &ApiError, profile_face: bool) -> HttpResponse {
     match error {
         ApiError::Refused { body, .. } => json(response, body.to_json().unwrap_or_default()),
+        ApiError::TooManyRequests(after) => too_many_requests(response, *after, profile_face),
         ApiError::Unavailable(_) => {
             response.insert_header((RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS)));
             json(response, coded(&codes::SERVICE_UNAVAILABLE))
@@ -273,15 +278,14 @@ fn not_found() -> HttpResponse {
 }
 
 /// upstream `rate-limiter` `rateLimitResponse`: no code, and `X-Retry-After` for `Retry-After`.
-fn too_many_requests(after_seconds: u64, profile_face: bool) -> HttpResponse {
+fn too_many_requests(response: &mut HttpResponseBuilder, after: RetryAfter, profile_face: bool) -> HttpResponse {
     let body = if profile_face {
         coded(&codes::TOO_MANY_REQUESTS)
     } else {
         ErrorBody::Message(codes::TOO_MANY_REQUESTS.message.into()).to_json().unwrap_or_default()
     };
-    let mut response = HttpResponse::TooManyRequests();
-    response.insert_header((X_RETRY_AFTER, after_seconds.to_string()));
-    json(&mut response, body)
+    response.insert_header((X_RETRY_AFTER, after.0.to_string()));
+    json(response, body)
 }
 
 impl From<OriginRefusal> for ApiError {

@@ -1,6 +1,8 @@
 //! What every request shares.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use schema::Db;
 use serde_json::Value;
@@ -26,13 +28,15 @@ pub struct AppState {
     pub hasher: Hasher,
     /// The rate limiter.
     pub limiter: RateLimiter,
-    /// The way mail goes.
+    /// Attempts at each account's password.
+    pub throttle: RateLimiter,
+    /// The outbox.
     pub mailer: Mailer,
     /// Whom we trust.
     pub origins: TrustedOrigins,
     /// The JSON column of a new session: the defaults of its declared fields.
     pub session_defaults: String,
-    draining: AtomicBool,
+    draining_since: OnceLock<Instant>,
     database_ready: AtomicBool,
 }
 
@@ -47,14 +51,15 @@ impl AppState {
         let defaults = json_part(&config.fields.session, &defaults.unwrap_or_default());
         Ok(Self {
             hasher,
-            limiter: RateLimiter::new(config.rate_limit.clone()),
+            limiter: RateLimiter::new(config.rate_limit.clone()).with_plugins(config.plugins.rate_limits()),
+            throttle: RateLimiter::new(config.sign_in_throttle.clone()),
             origins: TrustedOrigins::new(config.trusted_origins.clone()),
             session_defaults: Value::Object(defaults).to_string(),
-            mailer: Mailer::new(config.mail.clone()).map_err(std::io::Error::other)?,
+            mailer: Mailer::new(config.mail.clone())?,
             config,
             db,
             clock,
-            draining: AtomicBool::new(false),
+            draining_since: OnceLock::new(),
             database_ready: AtomicBool::new(false),
         })
     }
@@ -69,9 +74,11 @@ impl AppState {
         }
     }
 
-    /// From now on every answer asks its client to leave the connection.
+    /// From now on every answer asks its client to leave the connection, and no mail is begun.
     pub fn start_draining(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        // A second signal changes nothing.
+        let _ = self.draining_since.set(Instant::now());
+        self.mailer.stop();
     }
 
     /// The tables are there.
@@ -88,6 +95,12 @@ impl AppState {
     /// Whether the service is on its way out.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining_since.get().is_some()
+    }
+
+    /// How long the service has been on its way out.
+    #[must_use]
+    pub fn draining_for(&self) -> Duration {
+        self.draining_since.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 }

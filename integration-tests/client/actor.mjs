@@ -10,7 +10,8 @@ const PASSWORD = 'correct-horse-1';
 
 export class Actor {
   /** `number`: the scenario's, which gives it addresses of its own; `spoil`: changes an answer (self-test). */
-  constructor({ configuration, url, number, spoil = () => {} }) {
+  constructor({ configuration, url, number, mailbox, spoil = () => {} }) {
+    this.mailbox = mailbox;
     this.configuration = configuration;
     this.url = url;
     this.number = number;
@@ -121,6 +122,20 @@ export class Actor {
     for (const { method, path, response } of wire) await this.trace.exchange(method, path, response);
     this.trace.entry('result', thrown ? this.trace.text(`thrown ${thrown}`) : this.trace.value(result ?? null));
     return result ?? {};
+  }
+
+  /** Waits for the next mail to somebody (one step): `{ type, to, url, token, newEmail, path }`. */
+  async mail(label, local = 'ada') {
+    const mail = await this.mailbox.next(this.email(local));
+    this.trace.step(label);
+    this.trace.mail(mail);
+    const { pathname, search } = new URL(mail.url);
+    return { ...mail, path: pathname + search };
+  }
+
+  /** Follows the link of a mail (one step). */
+  follow(label, mail, options) {
+    return this.get(label, mail.path, { absolute: true, ...options });
   }
 
   /** A fact the scenario worked out itself. */

@@ -27,6 +27,13 @@ const merge = (a, b) => {
 const https = 'https://auth.example.test';
 const cache = (strategy, more = {}) => ({ session: { cookieCache: { enabled: true, maxAge: 300, strategy, ...more } } });
 
+// `true` for a way to send mail stands for a function that posts to the suite's mailbox.
+const mail = {
+  emailAndPassword: { sendResetPassword: true },
+  emailVerification: { sendVerificationEmail: true },
+  user: { changeEmail: { enabled: true } },
+};
+
 const all = {
   default: {},
   scrypt: { passwordHash: 'scrypt' },
@@ -65,6 +72,23 @@ const all = {
     user: { additionalFields: { nickname: { type: 'string', required: false, input: true, returned: false } } },
     session: { additionalFields: { theme: { type: 'string', required: false, input: true } } },
   }),
+  mail: merge(mail, {
+    emailAndPassword: { resetPasswordTokenExpiresIn: 600, revokeSessionsOnPasswordReset: true },
+    user: { changeEmail: { sendChangeEmailConfirmation: true } },
+  }),
+  'mail-cache': merge(mail, cache('compact')),
+  'mail-at-once': merge(mail, { emailVerification: { sendOnSignUp: true }, user: { changeEmail: { updateEmailWithoutVerification: true } } }),
+  'mail-short': merge(mail, {
+    emailAndPassword: { resetPasswordTokenExpiresIn: 1 },
+    emailVerification: { expiresIn: 1 },
+    user: { deleteUser: { sendDeleteAccountVerification: true, deleteTokenExpiresIn: 1 } },
+  }),
+  verify: merge(mail, {
+    emailAndPassword: { requireEmailVerification: true },
+    emailVerification: { sendOnSignIn: true, autoSignInAfterVerification: true, expiresIn: 1200 },
+  }),
+  'verify-silent': merge(mail, { emailAndPassword: { requireEmailVerification: true }, emailVerification: { sendOnSignUp: false } }),
+  'delete-mail': merge(mail, { user: { deleteUser: { sendDeleteAccountVerification: true, deleteTokenExpiresIn: 7200 } }, session: { freshAge: 1 } }),
   'rate-limit': {
     rateLimit: { enabled: true, window: 60, max: 5, customRules: { '/list-sessions': { window: 2, max: 1 }, '/ok': false } },
   },

@@ -16,8 +16,28 @@ async function database(url) {
   return { dialect: new SqliteDialect({ database: new Database(':memory:') }), type: 'sqlite' };
 }
 
-/** Serves one configuration; resolves to `{ url, close }` once it answers. */
-export async function serve(configuration, { host = '127.0.0.1', port = 0, databaseURL } = {}) {
+/** The options with a function in place of every `true` that stands for a way to send mail. */
+function withMail({ emailAndPassword, emailVerification, user = {}, ...options }, webhook) {
+  // Keys in the order of our webhook.
+  const post = (type) => async ({ user, url, token, newEmail }) => {
+    await fetch(webhook, { method: 'POST', body: JSON.stringify({ type, to: user.email, url, token, newEmail }) });
+  };
+  const sender = (group, key, type) => (group?.[key] ? { [key]: post(type) } : {});
+  const { changeEmail, deleteUser } = user;
+  return {
+    ...options,
+    emailAndPassword: { ...emailAndPassword, ...sender(emailAndPassword, 'sendResetPassword', 'reset-password') },
+    emailVerification: { ...emailVerification, ...sender(emailVerification, 'sendVerificationEmail', 'verify-email') },
+    user: {
+      ...user,
+      changeEmail: { ...changeEmail, ...sender(changeEmail, 'sendChangeEmailConfirmation', 'change-email') },
+      deleteUser: { ...deleteUser, ...sender(deleteUser, 'sendDeleteAccountVerification', 'delete-account') },
+    },
+  };
+}
+
+/** Serves one configuration; resolves to `{ url, close }` once it answers. Mail is posted to `mailWebhook`. */
+export async function serve(configuration, { host = '127.0.0.1', port = 0, databaseURL, mailWebhook } = {}) {
   const { name: _, publicURL, passwordHash: __, ...options } = configuration;
   // The address goes into the configuration, so it is bound first.
   let handler = async (_, res) => res.writeHead(503).end();
@@ -30,7 +50,7 @@ export async function serve(configuration, { host = '127.0.0.1', port = 0, datab
   await new Promise((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
   const url = `http://${host}:${server.address().port}`;
   const auth = betterAuth({
-    ...options,
+    ...withMail(options, mailWebhook),
     baseURL: publicURL ?? url,
     database: await database(databaseURL),
     telemetry: { enabled: false },
@@ -49,13 +69,14 @@ async function main() {
     const { url } = await serve(JSON.parse(process.env.REFERENCE_CONFIGURATION), {
       port: Number(process.env.PORT ?? 0),
       databaseURL: process.env.DATABASE_URL,
+      mailWebhook: process.env.MAIL_WEBHOOK,
     });
     console.log(url);
     return;
   }
-  process.on('message', async (configuration) => {
+  process.on('message', async ({ configuration, mailWebhook }) => {
     try {
-      process.send({ name: configuration.name, url: (await serve(configuration)).url });
+      process.send({ name: configuration.name, url: (await serve(configuration, { mailWebhook })).url });
     } catch (error) {
       process.send({ name: configuration.name, error: String(error?.stack ?? error) });
     }

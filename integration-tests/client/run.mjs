@@ -30,6 +30,7 @@ import { Actor } from './actor.mjs';
 import { allowed } from './allowed.mjs';
 import { configurations } from './configurations.mjs';
 import { faults } from './faults.mjs';
+import { openMailbox } from './mailbox.mjs';
 import { binary, startSidecar } from './sidecar.mjs';
 import { compare, STOPPED } from './trace.mjs';
 
@@ -78,7 +79,8 @@ async function load() {
 }
 
 /** One process of the package for all configurations. */
-function openReference() {
+async function openReference() {
+  const mailbox = await openMailbox();
   const child = fork(path.join(here, 'reference.mjs'), { env: { ...process.env, NODE_ENV: 'production', REFERENCE_CONFIGURATION: '' } });
   const waiting = new Map();
   child.on('message', ({ name, url, error }) => (error ? waiting.get(name).reject(new Error(error)) : waiting.get(name).resolve({ url })));
@@ -86,16 +88,17 @@ function openReference() {
   const start = (configuration) =>
     new Promise((resolve, reject) => {
       waiting.set(configuration.name, { resolve, reject });
-      child.send(configuration);
+      child.send({ configuration, mailWebhook: mailbox.url });
     });
-  return { start: once(start), close: () => child.disconnect() };
+  return { start: once(start), mailbox, close: () => child.disconnect() };
 }
 
 /** One process of ours for each configuration. */
-function openSidecars() {
+async function openSidecars() {
+  const mailbox = await openMailbox();
   const started = [];
   const start = (configuration) => {
-    const server = startSidecar(configuration, { adminURL });
+    const server = startSidecar(configuration, { adminURL, mailWebhook: mailbox.url });
     started.push({ configuration, server });
     return server;
   };
@@ -109,7 +112,7 @@ function openSidecars() {
     }
     return logs;
   };
-  return { start: once(start), close };
+  return { start: once(start), mailbox, close };
 }
 
 function once(start) {
@@ -127,7 +130,7 @@ async function play(scenario, servers, spoil) {
   let actor;
   try {
     const { url } = await servers.start(scenario.configuration);
-    actor = new Actor({ configuration: configurations[scenario.configuration], url, number: scenario.number, spoil });
+    actor = new Actor({ configuration: configurations[scenario.configuration], url, number: scenario.number, mailbox: servers.mailbox, spoil });
     await scenario.play(actor);
     return actor.trace.steps;
   } catch (error) {
@@ -159,8 +162,8 @@ function show({ step, key, reference, ours }) {
 }
 
 async function runAll(scenarios) {
-  const reference = openReference();
-  const ours = options.against === 'reference' ? openReference() : openSidecars();
+  const reference = await openReference();
+  const ours = await (options.against === 'reference' ? openReference() : openSidecars());
   const used = new Set();
   const failed = [];
   let steps = 0;
@@ -199,7 +202,7 @@ async function runAll(scenarios) {
 
 /** Proves that the suite can fail: each fault, put into the answers of the reference, must show as a difference. */
 async function selfTest(scenarios) {
-  const servers = openReference();
+  const servers = await openReference();
   let missed = 0;
   try {
     await pool([{ name: 'no fault', spoil: undefined }, ...faults], Number(options.width), async ({ name, scenario: id, spoil }) => {

@@ -4,13 +4,15 @@
 
 /** Features of Better Auth that auth-sidecar does not have yet: a configuration that needs one is refused. */
 const LATER = [
-  ['emailAndPassword.requireEmailVerification', (c) => c.emailAndPassword?.requireEmailVerification],
-  ['user.deleteUser.sendDeleteAccountVerification', (c) => c.user?.deleteUser?.sendDeleteAccountVerification],
-  ...['jwt', 'bearer', 'magicLink', 'emailOTP'].map((name) => [`plugins.${name}`, (c) => c.plugins?.[name]]),
+  ...['jwt', 'bearer'].map((name) => [`plugins.${name}`, (c) => c.plugins?.[name]]),
 ];
 
 /** Better Auth has one callback per kind of mail; here there is one mailer for all. */
-const sendsMail = (c) => Boolean(c.emailAndPassword?.sendResetPassword || c.emailVerification?.sendVerificationEmail);
+const sendsMail = (c) =>
+  Boolean(c.emailAndPassword?.sendResetPassword || c.emailVerification?.sendVerificationEmail || plugins(c).length);
+
+/** The plugins a configuration has, of those there are. */
+const plugins = (c) => ['magicLink', 'emailOTP'].filter((name) => c.plugins?.[name]);
 
 /** The first feature of a configuration that auth-sidecar does not have yet, or undefined. */
 export const missingFeature = (configuration) => LATER.find(([, wants]) => wants(configuration))?.[0];
@@ -94,10 +96,33 @@ export function settings({ configuration: c, host, port, baseURL, databaseURL, m
     AUTH_RATE_LIMIT_RULES: rules(rateLimit.customRules),
     AUTH_DISABLED_PATHS: c.disabledPaths?.join(','),
     AUTH_MAIL: mailWebhook && sendsMail(c) ? `webhook+${mailWebhook}` : 'off',
+    // Ours alone: Better Auth tells nobody, and counts attempts by address only.
+    AUTH_SIGN_IN_ATTEMPTS: 0,
+    AUTH_MAIL_NOTICES: false,
+    AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION: password.requireEmailVerification,
+    AUTH_EMAIL_PASSWORD_RESET_TOKEN_EXPIRES_IN: password.resetPasswordTokenExpiresIn,
+    AUTH_EMAIL_PASSWORD_REVOKE_SESSIONS_ON_RESET: password.revokeSessionsOnPasswordReset,
+    AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_UP: c.emailVerification?.sendOnSignUp,
+    AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_IN: c.emailVerification?.sendOnSignIn,
+    AUTH_EMAIL_VERIFICATION_AUTO_SIGN_IN: c.emailVerification?.autoSignInAfterVerification,
+    AUTH_EMAIL_VERIFICATION_EXPIRES_IN: c.emailVerification?.expiresIn,
+    AUTH_USER_DELETE_USER_VERIFICATION: user.deleteUser?.sendDeleteAccountVerification,
+    AUTH_USER_DELETE_USER_TOKEN_EXPIRES_IN: user.deleteUser?.deleteTokenExpiresIn,
+    AUTH_USER_CHANGE_EMAIL_CONFIRMATION: user.changeEmail?.sendChangeEmailConfirmation,
     AUTH_USER_CHANGE_EMAIL_ENABLED: user.changeEmail?.enabled,
     AUTH_USER_CHANGE_EMAIL_UPDATE_WITHOUT_VERIFICATION: user.changeEmail?.updateEmailWithoutVerification,
     AUTH_USER_DELETE_USER_ENABLED: user.deleteUser?.enabled,
     AUTH_ACCOUNT_LINKING_ALLOW_UNLINKING_ALL: c.account?.accountLinking?.allowUnlinkingAll,
+    AUTH_PLUGINS: plugins(c).join(',') || undefined,
+    AUTH_MAGIC_LINK_EXPIRES_IN: c.plugins?.magicLink?.expiresIn,
+    AUTH_MAGIC_LINK_DISABLE_SIGN_UP: c.plugins?.magicLink?.disableSignUp,
+    AUTH_EMAIL_OTP_LENGTH: c.plugins?.emailOTP?.otpLength,
+    AUTH_EMAIL_OTP_EXPIRES_IN: c.plugins?.emailOTP?.expiresIn,
+    AUTH_EMAIL_OTP_ALLOWED_ATTEMPTS: c.plugins?.emailOTP?.allowedAttempts,
+    AUTH_EMAIL_OTP_DISABLE_SIGN_UP: c.plugins?.emailOTP?.disableSignUp,
+    AUTH_EMAIL_OTP_SEND_ON_SIGN_UP: c.plugins?.emailOTP?.sendVerificationOnSignUp,
+    AUTH_EMAIL_OTP_CHANGE_EMAIL_ENABLED: c.plugins?.emailOTP?.changeEmail?.enabled,
+    AUTH_EMAIL_OTP_CHANGE_EMAIL_VERIFY_CURRENT_EMAIL: c.plugins?.emailOTP?.changeEmail?.verifyCurrentEmail,
     AUTH_USER_FIELDS: declared.join(',') || undefined,
     AUTH_SESSION_FIELDS: Object.keys(sessionFields).join(',') || undefined,
     ...fieldSettings('AUTH_FIELD', userFields),

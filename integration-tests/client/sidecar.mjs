@@ -87,7 +87,7 @@ async function ready(child, url, output, limit = 20_000) {
 }
 
 /** Our server for one configuration, ready to answer: `{ url, child, stop }`. */
-export async function startSidecar(configuration, { adminURL } = {}) {
+export async function startSidecar(configuration, { adminURL, mailWebhook } = {}) {
   const database = await freshDatabase(adminURL);
   const host = '127.0.0.1';
   const port = await freePort(host);
@@ -105,7 +105,7 @@ export async function startSidecar(configuration, { adminURL } = {}) {
     database.drop();
   };
   try {
-    child = spawnSidecar({ configuration, host, port, baseURL: configuration.publicURL ?? url, databaseURL: database.url }, ['ignore', 'pipe', 'pipe']);
+    child = spawnSidecar({ configuration, host, port, baseURL: configuration.publicURL ?? url, databaseURL: database.url, mailWebhook }, ['ignore', 'pipe', 'pipe']);
     const keep = (chunk) => (text = (text + chunk).slice(-4000));
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);

@@ -26,6 +26,7 @@ export class Trace {
     this.configuration = configuration;
     this.hosts = hosts;
     this.seen = new Map();
+    this.mailed = new Map();
     this.steps = [];
   }
 
@@ -46,11 +47,28 @@ export class Trace {
 
   text(text) {
     let out = text;
+    for (const [token, name] of this.mailed) out = out.replaceAll(token, name);
     for (const host of this.hosts) out = out.replaceAll(host, '<host>');
     return out
       .replace(ISO, (date) => `<date ${distance(Date.parse(date))}>`)
       .replace(UUID, '<uuid>')
       .replace(RANDOM, (raw) => this.random(raw));
+  }
+
+  /** A mail: its members in their order. Its token is known by name from here on. */
+  mail(mail) {
+    const [header, payload, signature] = mail.token.split('.');
+    const name = `<token ${this.mailed.size + 1}, of "${this.steps.at(-1).label}">`;
+    if (signature) {
+      const part = (text) => Buffer.from(text, 'base64url').toString();
+      const expected = crypto.createHmac('sha256', this.configuration.secret).update(`${header}.${payload}`).digest('base64url');
+      const claims = this.text(part(payload)).replace(/(?<=:)\d{10}(?=[,}])/g, (s) => `<s ${distance(Number(s) * 1000)}>`);
+      this.entry('token', `${signature === expected ? 'signed' : 'BADLY SIGNED'} ${part(header)} ${claims}`);
+    } else {
+      this.entry('token', mail.token.replace(/[a-z]/g, 'a').replace(/[A-Z]/g, 'a').replace(/\d/g, 'a'));
+    }
+    this.mailed.set(mail.token, name);
+    this.entry('mail', this.text(JSON.stringify(mail)));
   }
 
   /** What a client call gave the application: dates are objects there, and stay distinguishable. */

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod mail;
+pub mod smtp;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use actix_web::{App, Error, web};
 use auth_sidecar::app::configure;
 use auth_sidecar::clock::Clock;
 use auth_sidecar::config::{Config, ThisMachine};
+use auth_sidecar::mail::Worker;
 use auth_sidecar::state::AppState;
 use schema::test_support::TestDb;
 use serde_json::{Value, json};
@@ -41,6 +43,9 @@ pub const SECRET: &str = "integration-test-secret-0123456789-abcdef";
 pub const PASSWORD: &str = "correct-horse-1";
 /// Where the clock starts: 2030-01-01T00:00:00Z, in milliseconds.
 pub const START_MS: i64 = 1_893_456_000_000;
+
+/// Longer than anything in a test takes on a busy machine.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Makes a test per database out of each `async fn name(db: TestDb) { … }`: `name::sqlite` and
 /// `name::postgres`.
@@ -101,6 +106,8 @@ impl Builder {
     pub async fn start(self, db: TestDb) -> TestApp {
         let defaults = [
             ("AUTH_DEV", "false"),
+            // A test that counts mails asks for notices itself.
+            ("AUTH_MAIL_NOTICES", "false"),
             ("AUTH_RATE_LIMIT", "false"),
             ("BETTER_AUTH_URL", BASE_URL),
             ("BETTER_AUTH_SECRET", SECRET),
@@ -118,6 +125,7 @@ impl Builder {
         let clock = Clock::fixed(START_MS);
         let state = web::Data::new(AppState::new(config, db.db.clone(), clock.clone()).unwrap());
         state.set_database_ready();
+        Worker::new(state.mailer.clone(), db.db.clone(), clock.clone()).start().await;
         let service = test::init_service(App::new().configure(configure(state.clone()))).await;
         TestApp { service: Rc::new(service), state, clock, db }
     }
@@ -145,6 +153,19 @@ impl TestApp {
     #[must_use]
     pub fn browser(&self) -> Browser {
         Browser { service: self.service.clone(), jar: Rc::default(), base: self.state.config.base_path.clone() }
+    }
+
+    /// Every mail there was a reason for, sent or not: `<kind> <recipient>`, sorted. Waits for what
+    /// the service does after its answers; nothing is sent any more afterwards.
+    ///
+    /// # Panics
+    /// When the database fails.
+    pub async fn mails(&self) -> Vec<String> {
+        self.state.mailer.drain(PATIENCE).await;
+        let rows = self.db.db.read(|conn| schema::mails::list_mails(conn, None, 1000)).await.unwrap();
+        let mut mails: Vec<String> = rows.into_iter().map(|row| format!("{} {}", row.kind, row.recipient)).collect();
+        mails.sort();
+        mails
     }
 }
 

@@ -1,5 +1,8 @@
 //! A mailbox: the webhook that the service under test sends its mail to.
 
+use std::collections::VecDeque;
+use std::ops::Index;
+
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -14,6 +17,8 @@ pub struct Mailbox {
     /// The value of `AUTH_MAIL` that leads here.
     pub setting: String,
     mails: UnboundedReceiver<Mail>,
+    /// Those that [`Mailbox::of`] passed over.
+    kept: VecDeque<Mail>,
 }
 
 /// A mail as the webhook gets it.
@@ -33,7 +38,7 @@ impl Mailbox {
         let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
         let setting = format!("webhook+http://{}/", server.addrs()[0]);
         actix_web::rt::spawn(server.run());
-        Self { setting, mails }
+        Self { setting, mails, kept: VecDeque::new() }
     }
 
     /// The next mail.
@@ -41,13 +46,37 @@ impl Mailbox {
     /// # Panics
     /// When none comes.
     pub async fn next(&mut self) -> Mail {
+        match self.kept.pop_front() {
+            Some(mail) => mail,
+            None => self.arriving().await,
+        }
+    }
+
+    /// The next mail with this `type`; others stay. Mails that were made together come in any order.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn of(&mut self, kind: &str) -> Mail {
+        if let Some(at) = self.kept.iter().position(|mail| mail.text("type") == kind) {
+            return self.kept.remove(at).unwrap();
+        }
+        loop {
+            let mail = self.arriving().await;
+            if mail.text("type") == kind {
+                return mail;
+            }
+            self.kept.push_back(mail);
+        }
+    }
+
+    async fn arriving(&mut self) -> Mail {
         tokio::time::timeout(PATIENCE, self.mails.recv()).await.expect("a mail comes in time").unwrap()
     }
 
-    /// Whether no mail waits.
+    /// Whether no mail waits. One may still be on its way: [`crate::TestApp::mails`] knows of it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.mails.is_empty()
+        self.mails.is_empty() && self.kept.is_empty()
     }
 }
 
@@ -69,5 +98,13 @@ impl Mail {
     #[must_use]
     pub fn path(&self) -> &str {
         self.text("url").strip_prefix(BASE_URL).expect("the link leads to the service")
+    }
+}
+
+impl Index<&str> for Mail {
+    type Output = Value;
+
+    fn index(&self, key: &str) -> &Value {
+        &self.0[key]
     }
 }

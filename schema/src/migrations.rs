@@ -31,8 +31,11 @@ macro_rules! script {
     };
 }
 
-const SCRIPTS: &[Script] =
-    &[script!("2026-11-23-000000_create_users_sessions_accounts"), script!("2026-11-23-000001_create_verifications")];
+const SCRIPTS: &[Script] = &[
+    script!("2026-11-23-000000_create_users_sessions_accounts"),
+    script!("2026-11-23-000001_create_verifications"),
+    script!("2026-11-23-000002_create_mails"),
+];
 
 impl Script {
     /// What diesel records: the digits before the first underscore.

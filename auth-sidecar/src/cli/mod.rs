@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigErrors, Machine, OnlyLooking, ThisMachine};
 
 mod healthcheck;
+mod mail;
 mod migrate;
 mod secret;
 mod serve;
@@ -51,6 +52,11 @@ enum Command {
         #[command(subcommand)]
         action: Option<migrate::Action>,
     },
+    /// Look after the outbox
+    Mail {
+        #[command(subcommand)]
+        action: mail::Action,
+    },
     /// Print the resolved settings, without secrets
     Config,
     /// Print a new secret for BETTER_AUTH_SECRET
@@ -71,6 +77,7 @@ pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => load_config(&ThisMachine).and_then(serve::serve),
         Command::Migrate { action } => load_config(&OnlyLooking).and_then(|config| migrate::migrate(&config, action)),
+        Command::Mail { action } => load_config(&OnlyLooking).and_then(|config| mail::mail(&config, action)),
         Command::Config => load_config(&OnlyLooking).map(|config| print!("{}", config.summary())),
         Command::Secret => secret::secret(),
         Command::Healthcheck { url } => healthcheck::healthcheck(url),

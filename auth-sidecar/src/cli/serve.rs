@@ -14,6 +14,8 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fields::column_rules;
+use crate::jobs;
+use crate::mail::Worker;
 use crate::state::AppState;
 use crate::telemetry;
 
@@ -23,6 +25,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the start waits for the database before it listens.
 const DATABASE_HEAD_START: Duration = Duration::from_secs(1);
+/// What mail under way gets to finish, also when the requests used up the time to stop.
+const LEAST_MAIL_DRAIN: Duration = Duration::from_secs(1);
 /// Waits between attempts to reach the database at the start, in milliseconds; the last one repeats.
 const BACKOFF_MS: [u64; 5] = [100, 250, 500, 1000, 2000];
 
@@ -69,7 +73,10 @@ async fn run(app: web::Data<AppState>) -> Result<(), CliError> {
             served = &mut server => return served.map_err(|error| CliError::Failed(error.to_string())),
         }
     }
-    server.await.map_err(|error| CliError::Failed(error.to_string()))
+    let served = server.await;
+    let limit = Duration::from_secs(config.http.shutdown_timeout).saturating_sub(app.draining_for());
+    app.mailer.drain(limit.max(LEAST_MAIL_DRAIN)).await;
+    served.map_err(|error| CliError::Failed(error.to_string()))
 }
 
 fn prepared(outcome: Result<Result<(), MigrateError>, JoinError>) -> Result<(), CliError> {
@@ -98,6 +105,8 @@ async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> 
         match outcome {
             Ok(()) => {
                 app.set_database_ready();
+                Worker::new(app.mailer.clone(), app.db.clone(), app.clock.clone()).start().await;
+                actix_web::rt::spawn(jobs::purge(app.clone().into_inner()));
                 tracing::info!("ready");
                 return Ok(());
             }

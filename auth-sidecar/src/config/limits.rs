@@ -32,6 +32,15 @@ pub(super) fn read(r: &mut Reader<'_>, dev: bool) -> (RateLimitSettings, ClientI
     (rate_limit, client_ip)
 }
 
+pub(super) fn read_sign_in(r: &mut Reader<'_>) -> RateLimitSettings {
+    let max = r.number("AUTH_SIGN_IN_ATTEMPTS");
+    if max == 0 {
+        r.warn("AUTH_SIGN_IN_ATTEMPTS is 0: nothing slows the guessing of one account's password from many addresses");
+    }
+    let window = r.number("AUTH_SIGN_IN_ATTEMPTS_WINDOW");
+    RateLimitSettings { enabled: max > 0, window, max, custom: Vec::new() }
+}
+
 fn parse_header(text: &str) -> Result<String, String> {
     match HeaderName::from_bytes(text.as_bytes()) {
         Ok(name) => Ok(name.as_str().to_owned()),

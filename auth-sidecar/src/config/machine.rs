@@ -13,6 +13,12 @@ pub trait Machine {
     /// If it cannot be read or is not UTF-8.
     fn read_file(&self, path: &Path) -> io::Result<String>;
 
+    /// The names of what is in a folder.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn list_folder(&self, path: &Path) -> io::Result<Vec<String>>;
+
     /// The secret kept in `folder` for dev mode; made on the first call.
     ///
     /// # Errors
@@ -30,6 +36,10 @@ pub struct ThisMachine;
 impl Machine for ThisMachine {
     fn read_file(&self, path: &Path) -> io::Result<String> {
         fs::read_to_string(path)
+    }
+
+    fn list_folder(&self, path: &Path) -> io::Result<Vec<String>> {
+        fs::read_dir(path)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     }
 
     fn dev_secret(&self, folder: &Path) -> io::Result<String> {
@@ -65,6 +75,10 @@ pub struct OnlyLooking;
 impl Machine for OnlyLooking {
     fn read_file(&self, path: &Path) -> io::Result<String> {
         ThisMachine.read_file(path)
+    }
+
+    fn list_folder(&self, path: &Path) -> io::Result<Vec<String>> {
+        ThisMachine.list_folder(path)
     }
 
     /// The secret that is kept, or a new one that is not.

@@ -16,6 +16,7 @@ mod mail;
 mod origins;
 mod parse;
 mod password;
+mod plugins;
 mod problem;
 mod public_url;
 mod secrets;
@@ -34,8 +35,9 @@ use schema::DbConfig;
 pub use self::env::{Resolved, Source};
 pub use self::http::{HttpSettings, Listen, LogFormat};
 pub use self::machine::{Machine, OnlyLooking, ThisMachine};
-pub use self::mail::MailTransport;
-pub use self::password::{EmailPasswordSettings, PasswordSettings};
+pub use self::mail::{MailSettings, MailTransport};
+pub use self::password::{EmailPasswordSettings, EmailVerificationSettings, PasswordSettings};
+pub use self::plugins::{EmailOtpSettings, MagicLinkSettings, PluginSettings};
 pub use self::problem::{ConfigErrors, Problem};
 pub use self::session::SessionSettings;
 
@@ -51,6 +53,10 @@ use crate::secrets::Secrets;
 pub struct UserSettings {
     /// Users may delete themselves.
     pub delete_user_enabled: bool,
+    /// Deletion waits for a mailed link to be opened.
+    pub delete_user_verification: bool,
+    /// Life of that link, in seconds.
+    pub delete_token_expires_in: i64,
     /// Users may change their address.
     pub change_email: ChangeEmailSettings,
 }
@@ -60,6 +66,8 @@ pub struct UserSettings {
 pub struct ChangeEmailSettings {
     /// Users may change their address.
     pub enabled: bool,
+    /// A proven address has to approve the change first.
+    pub confirmation: bool,
     /// An address that was never proven is changed at once.
     pub update_without_verification: bool,
 }
@@ -88,14 +96,18 @@ pub struct Config {
     pub database: DbConfig,
     /// Whether `serve` brings the tables up to date.
     pub migrate_on_start: bool,
-    /// The way mail goes.
-    pub mail: MailTransport,
+    /// The way mail goes, and what it says.
+    pub mail: MailSettings,
+    /// The plugins.
+    pub plugins: PluginSettings,
     /// Keys of cookies and tokens.
     pub secrets: Secrets,
     /// Patterns of trusted origins, checked; the service's own is the first.
     pub trusted_origins: Vec<String>,
     /// Sign-up and sign-in with email and password.
     pub email_password: EmailPasswordSettings,
+    /// Proving an address.
+    pub email_verification: EmailVerificationSettings,
     /// Lifetimes of sessions.
     pub session: SessionSettings,
     /// Names and attributes of cookies.
@@ -104,6 +116,10 @@ pub struct Config {
     pub password: PasswordSettings,
     /// Rate limits.
     pub rate_limit: RateLimitSettings,
+    /// Attempts at each account's password, whatever addresses they come from.
+    pub sign_in_throttle: RateLimitSettings,
+    /// Pause between two rounds of removing what is over, in seconds.
+    pub purge_interval: u64,
     /// How a client's address is found.
     pub client_ip: ClientIpSettings,
     /// The server.
@@ -183,19 +199,32 @@ impl Config {
         let own_origin = public.as_ref().map(|public| public.origin.as_str());
         let trusted_origins = origins::read(r, dev, own_origin);
         let email_password = password::read_email_password(r);
+        let email_verification = password::read_email_verification(r, email_password.require_verification);
         let session = session::read(r);
         let cookies = cookie::read(r, public.as_ref());
         let password = password::read_hashing(r);
         let (rate_limit, client_ip) = limits::read(r, dev);
+        let sign_in_throttle = limits::read_sign_in(r);
+        let purge_interval = r.number("AUTH_PURGE_INTERVAL").into();
         let http = http::read(r, public.as_ref());
         let user = UserSettings {
             delete_user_enabled: r.flag("AUTH_USER_DELETE_USER_ENABLED"),
+            delete_user_verification: r.flag("AUTH_USER_DELETE_USER_VERIFICATION"),
+            delete_token_expires_in: r.number("AUTH_USER_DELETE_USER_TOKEN_EXPIRES_IN").into(),
             change_email: ChangeEmailSettings {
                 enabled: r.flag("AUTH_USER_CHANGE_EMAIL_ENABLED"),
+                confirmation: r.flag("AUTH_USER_CHANGE_EMAIL_CONFIRMATION"),
                 update_without_verification: r.flag("AUTH_USER_CHANGE_EMAIL_UPDATE_WITHOUT_VERIFICATION"),
             },
         };
-        let mail = mail::read(r, dev);
+        let mail = mail::read(r, dev, own_origin);
+        let mail_is_off = mail.as_ref().is_some_and(|mail| matches!(mail.transport, MailTransport::Off));
+        if mail_is_off && email_password.require_verification {
+            r.warn(
+                "AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION is true but AUTH_MAIL is off: new users can never sign in",
+            );
+        }
+        let plugins = plugins::read(r, mail.as_ref());
         let migrate_on_start = r.flag("AUTH_MIGRATE_ON_START");
         let account = AccountSettings { allow_unlinking_all: r.flag("AUTH_ACCOUNT_LINKING_ALLOW_UNLINKING_ALL") };
         let fields = fields::read(r);
@@ -210,14 +239,18 @@ impl Config {
             data_dir,
             database: database?,
             migrate_on_start,
-            mail,
+            mail: mail?,
+            plugins,
             secrets,
             trusted_origins,
             email_password,
+            email_verification,
             session,
             cookies,
             password,
             rate_limit,
+            sign_in_throttle,
+            purge_interval,
             client_ip,
             http,
             user,

@@ -16,6 +16,25 @@ pub struct EmailPasswordSettings {
     pub min_password_length: usize,
     /// Longest password, in UTF-16 units.
     pub max_password_length: usize,
+    /// Only users with a proven address sign in, and sign-up begins no session.
+    pub require_verification: bool,
+    /// Life of a mailed link to set a new password, in seconds.
+    pub reset_token_expires_in: i64,
+    /// A reset ends every session of the user.
+    pub revoke_sessions_on_reset: bool,
+}
+
+/// Settings of proving an address (upstream `emailVerification`).
+#[derive(Clone, Debug)]
+pub struct EmailVerificationSettings {
+    /// Sign-up mails the link.
+    pub send_on_sign_up: bool,
+    /// A sign-in that fails for an unproven address mails the link again.
+    pub send_on_sign_in: bool,
+    /// Opening the link signs in.
+    pub auto_sign_in: bool,
+    /// Life of the link, in seconds.
+    pub expires_in: i64,
 }
 
 /// Settings of password hashes.
@@ -45,7 +64,29 @@ pub(super) fn read_email_password(r: &mut Reader<'_>) -> EmailPasswordSettings {
             r.warn("AUTH_EMAIL_PASSWORD_MAX_LENGTH is below 64: passphrases may not fit");
         }
     }
-    EmailPasswordSettings { enabled, disable_sign_up, auto_sign_in, min_password_length, max_password_length }
+    EmailPasswordSettings {
+        enabled,
+        disable_sign_up,
+        auto_sign_in,
+        min_password_length,
+        max_password_length,
+        require_verification: r.flag("AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION"),
+        reset_token_expires_in: r.number("AUTH_EMAIL_PASSWORD_RESET_TOKEN_EXPIRES_IN").into(),
+        revoke_sessions_on_reset: r.flag("AUTH_EMAIL_PASSWORD_REVOKE_SESSIONS_ON_RESET"),
+    }
+}
+
+pub(super) fn read_email_verification(r: &mut Reader<'_>, required: bool) -> EmailVerificationSettings {
+    let send_on_sign_up = r.optional_flag("AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_UP").unwrap_or_else(|| {
+        r.told("AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_UP", required);
+        required
+    });
+    EmailVerificationSettings {
+        send_on_sign_up,
+        send_on_sign_in: r.flag("AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_IN"),
+        auto_sign_in: r.flag("AUTH_EMAIL_VERIFICATION_AUTO_SIGN_IN"),
+        expires_in: r.number("AUTH_EMAIL_VERIFICATION_EXPIRES_IN").into(),
+    }
 }
 
 pub(super) fn read_hashing(r: &mut Reader<'_>) -> PasswordSettings {

@@ -23,6 +23,12 @@ impl Machine for Fake {
         self.0.get(path.to_str().unwrap()).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn list_folder(&self, path: &Path) -> io::Result<Vec<String>> {
+        let prefix = format!("{}/", path.to_str().unwrap());
+        let names: Vec<_> = self.0.keys().filter_map(|file| file.strip_prefix(&prefix).map(str::to_owned)).collect();
+        if names.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(names) }
+    }
+
     fn dev_secret(&self, folder: &Path) -> io::Result<String> {
         Ok(format!("secret-kept-in-{}-0123456789abcdef", folder.display()))
     }
@@ -103,6 +109,10 @@ struct Untouched;
 impl Machine for Untouched {
     fn read_file(&self, path: &Path) -> io::Result<String> {
         panic!("{} is read", path.display())
+    }
+
+    fn list_folder(&self, path: &Path) -> io::Result<Vec<String>> {
+        panic!("{} is listed", path.display())
     }
 
     fn dev_secret(&self, folder: &Path) -> io::Result<String> {
@@ -573,6 +583,7 @@ fn every_setting_of_the_table_is_read_once_and_shown_once() {
 
 #[test]
 fn every_default_and_example_of_the_table_is_accepted() {
+    let machine = Fake(BTreeMap::from([("/etc/auth-sidecar/mail/test.txt".to_owned(), "A test".to_owned())]));
     for setting in table().filter(|setting| !setting.secret) {
         let default = match setting.default {
             Fallback::Value(text) => Some(text),
@@ -584,9 +595,76 @@ fn every_default_and_example_of_the_table_is_accepted() {
             if name.ends_with("_CLAIM") {
                 vars.push(("AUTH_FIELD_SOFTWARE_BACKGROUND_RETURNED", "true"));
             }
-            if let Err(errors) = deployed(&vars) {
+            if name == "AUTH_PLUGINS" {
+                vars.push(("AUTH_MAIL", "webhook+https://api.example.com/mail"));
+            }
+            vars.extend(DEPLOYMENT.iter().filter(|(known, _)| *known != name));
+            if let Err(errors) = load_with(&vars, &machine) {
                 panic!("{name}={value}: {errors}");
             }
         }
     }
+}
+
+const SMTP: (&str, &str) = ("AUTH_MAIL", "smtp://ada:hunter2@mail.example.com");
+const FROM: (&str, &str) = ("AUTH_MAIL_FROM", "Example <no-reply@example.com>");
+
+#[test]
+fn mail_is_off_in_a_deployment_and_goes_to_the_log_in_dev_mode() {
+    let config = deployed(&[]).unwrap();
+    assert!(matches!(config.mail.transport, MailTransport::Off));
+    assert_eq!((config.mail.product.as_str(), config.mail.outbox_limit), ("auth.example.com", 10_000));
+    assert!(config.mail.notices && config.mail.from.is_none());
+    assert!(matches!(load(&[]).unwrap().mail.transport, MailTransport::Log));
+    assert_refused(&[("AUTH_MAIL", "log")], "AUTH_MAIL", "dev mode");
+}
+
+#[test]
+fn mail_by_smtp_needs_a_sender_and_its_password_is_never_shown() {
+    assert_refused(&[SMTP], "AUTH_MAIL_FROM", "needs a sender");
+    assert_refused(&[SMTP, ("AUTH_MAIL_FROM", "nobody")], "AUTH_MAIL_FROM", "is no address");
+    let config = deployed(&[SMTP, FROM]).unwrap();
+    assert_eq!(config.warnings, [""; 0]);
+    let shown = format!("{}{:?}", config.summary(), config.mail);
+    assert!(shown.contains("smtp mail.example.com:587 (STARTTLS)") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn mail_in_the_clear_and_unsigned_webhooks_are_warned_of() {
+    let config = |url: &str| deployed(&[("AUTH_MAIL", url), FROM]).unwrap();
+    assert!(warns(&config("smtp://mailpit:1025?tls=none"), "no encryption"));
+    assert!(!warns(&config("smtp://127.0.0.1:1025"), "no encryption"));
+    assert!(warns(&config("webhook+http://api.example.com/mail"), "without https"));
+    assert!(!warns(&config("webhook+http://127.0.0.1:8000/mail"), "without https"));
+    assert!(warns(&config("webhook+https://api.example.com/mail"), "AUTH_MAIL_WEBHOOK_SECRET"));
+    let signed = [("AUTH_MAIL", "webhook+https://api.example.com/mail"), ("AUTH_MAIL_WEBHOOK_SECRET", SECRET)];
+    assert_eq!(deployed(&signed).unwrap().warnings, [""; 0]);
+    assert_refused(&[("AUTH_MAIL_WEBHOOK_SECRET", "short")], "AUTH_MAIL_WEBHOOK_SECRET", "shorter than 32");
+}
+
+#[test]
+fn the_authority_of_a_mail_server_must_be_a_certificate() {
+    let vars = [("AUTH_MAIL", "smtps://mail.example.com?ca=/etc/ca.pem"), FROM];
+    assert_refused(&vars, "AUTH_MAIL", "/etc/ca.pem named by ca= cannot be read");
+    let all: Vec<_> = DEPLOYMENT.iter().copied().chain(vars).collect();
+    let errors = load_with(&all, &Fake(BTreeMap::from([("/etc/ca.pem".to_owned(), "x".to_owned())]))).unwrap_err();
+    assert!(errors.to_string().contains("holds no certificate"), "{errors}");
+}
+
+#[test]
+fn templates_of_a_folder_are_checked_at_the_start() {
+    let with = |files: &[(&str, &str)]| {
+        let files = files.iter().map(|(name, text)| (format!("/etc/mail/{name}"), (*text).to_owned())).collect();
+        let vars: Vec<_> = DEPLOYMENT.iter().copied().chain([("AUTH_MAIL_TEMPLATES", "/etc/mail")]).collect();
+        load_with(&vars, &Fake(files))
+    };
+    assert!(with(&[]).unwrap_err().to_string().contains("names the folder /etc/mail, which cannot be read"));
+    assert_eq!(with(&[("reset-password.txt", "{{ url }}")]).unwrap().warnings, [""; 0]);
+    let misnamed = with(&[("reset_password.txt", "{{ url }}")]).unwrap();
+    assert!(warns(&misnamed, "/etc/mail/reset_password.txt is the name of no template"));
+    let errors = with(&[("reset-password.txt", "a\n{{ ulr }}"), ("layout.html", "{% if %}")]).unwrap_err();
+    assert!(errors.to_string().contains("layout.html, line 1: syntax error"), "{errors}");
+    let errors = with(&[("reset-password.txt", "a\n{{ ulr }}")]).unwrap_err();
+    assert_eq!(errors.problems.len(), 1, "{errors}");
+    assert!(errors.problems[0].what.starts_with("reset-password.txt, line 2: undefined value"), "{errors}");
 }

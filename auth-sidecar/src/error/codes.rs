@@ -90,6 +90,15 @@ error_codes! {
 }
 
 error_codes! {
+    /// Upstream's `EMAIL_OTP_ERROR_CODES` (plugin email-otp), whole.
+    EMAIL_OTP_ERROR_CODES {
+        OTP_EXPIRED: "OTP expired",
+        INVALID_OTP: "Invalid OTP",
+        TOO_MANY_ATTEMPTS: "Too many attempts",
+    }
+}
+
+error_codes! {
     /// Codes of this service that upstream does not have.
     OWN_ERROR_CODES {
         BAD_REQUEST: "Bad request",

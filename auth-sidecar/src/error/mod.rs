@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::fields::FieldError;
 use crate::password::HasherError;
+use crate::rate_limit::RetryAfter;
 
 pub mod codes;
 
@@ -24,6 +25,8 @@ pub enum ApiError {
         /// What the body says.
         body: ErrorBody,
     },
+    /// Too many attempts: 429 with `X-Retry-After`.
+    TooManyRequests(RetryAfter),
     /// The database or the hashing threads cannot serve the request now: 503 with `Retry-After`.
     /// Never mistaken for "not signed in".
     Unavailable(Cause),
@@ -102,6 +105,7 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Refused { status, .. } => *status,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

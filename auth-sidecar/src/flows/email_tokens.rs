@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::cookies::jwt::{sign_jwt, verify_signature};
+use crate::cookies::sign::encode_uri_component;
 use crate::email_form::is_email;
 use crate::error::{ApiError, ErrorCode, codes};
 use crate::mail::{Mail, MailKind};
@@ -13,9 +14,6 @@ use crate::mail::{Mail, MailKind};
 pub const CHANGE_CONFIRMATION: &str = "change-email-confirmation";
 /// The step of a change of address that the new address proves.
 pub const CHANGE_VERIFICATION: &str = "change-email-verification";
-
-/// Life of a link: one hour.
-const EXPIRES_IN: i64 = 3_600;
 
 /// What a verification token says.
 pub struct EmailToken {
@@ -27,13 +25,22 @@ pub struct EmailToken {
     pub request_type: Option<String>,
     /// Whose address it is.
     pub user_id: Option<String>,
+    /// Whether the address was proven when a change of it was asked for; `None` in tokens of upstream,
+    /// which has no such claim.
+    pub was_verified: Option<bool>,
 }
 
 impl EmailToken {
     /// A token that proves `email` for a user.
     #[must_use]
     pub fn proof(email: &str, user_id: &str) -> Self {
-        Self { email: email.to_lowercase(), update_to: None, request_type: None, user_id: Some(user_id.to_owned()) }
+        Self {
+            email: email.to_lowercase(),
+            update_to: None,
+            request_type: None,
+            user_id: Some(user_id.to_owned()),
+            was_verified: None,
+        }
     }
 
     /// Signs it, in upstream's order of claims.
@@ -53,8 +60,16 @@ impl EmailToken {
                 payload.insert(key.to_owned(), value.clone().into());
             }
         }
-        sign_jwt(&payload, cx.app.config.secrets.current(), EXPIRES_IN, cx.app.clock.now_ms())
-            .map_err(ApiError::internal)
+        if let Some(verified) = self.was_verified {
+            payload.insert("emailVerified".to_owned(), verified.into());
+        }
+        sign_jwt(
+            &payload,
+            cx.app.config.secrets.current(),
+            cx.app.config.email_verification.expires_in,
+            cx.app.clock.now_ms(),
+        )
+        .map_err(ApiError::internal)
     }
 
     /// Reads a token: `Err` holds the code of the contract for an expired or forged one.
@@ -82,19 +97,38 @@ impl EmailToken {
         let text = |key: &str| claims.get(key).and_then(Value::as_str).map(str::to_owned);
         let email = text("email").filter(|email| is_email(email));
         let email = email.ok_or_else(|| ApiError::internal("a signed token without an address"))?;
-        Ok(Ok(Self { email, update_to: text("updateTo"), request_type: text("requestType"), user_id: text("userId") }))
+        Ok(Ok(Self {
+            email,
+            update_to: text("updateTo"),
+            request_type: text("requestType"),
+            user_id: text("userId"),
+            was_verified: claims.get("emailVerified").and_then(Value::as_bool),
+        }))
     }
 
-    /// Mails the link of this token to `to`.
+    /// The mail with the link of this token.
     ///
     /// # Errors
     /// 500 when signing fails.
-    pub fn mail(&self, cx: &Context, to: &str, callback_url: Option<&str>) -> Result<(), ApiError> {
+    pub fn compose(
+        &self,
+        cx: &Context,
+        kind: MailKind,
+        to: &str,
+        callback_url: Option<&str>,
+    ) -> Result<Mail, ApiError> {
         let token = self.sign(cx)?;
-        let callback = callback_url.filter(|url| !url.is_empty()).unwrap_or("/");
-        let callback = crate::cookies::sign::encode_uri_component(callback);
+        let callback = encode_uri_component(callback_url.filter(|url| !url.is_empty()).unwrap_or("/"));
         let url = format!("{}/verify-email?token={token}&callbackURL={callback}", cx.app.config.auth_url());
-        cx.app.mailer.send(Mail { kind: MailKind::VerifyEmail, to: to.to_owned(), url, token, new_email: None });
-        Ok(())
+        Ok(Mail::link(kind, to, url, token, cx.app.config.email_verification.expires_in))
+    }
+
+    /// Mails the link of this token, which proves `to`.
+    ///
+    /// # Errors
+    /// 500 when signing fails; 503.
+    pub async fn mail(&self, cx: &Context, to: &str, callback_url: Option<&str>) -> Result<(), ApiError> {
+        let mail = self.compose(cx, MailKind::VerifyEmail, to, callback_url)?;
+        Ok(cx.app.mailer.enqueue(&cx.app.db, &mail, cx.app.clock.now()).await?)
     }
 }

@@ -5,3 +5,4 @@ pub mod email_tokens;
 pub mod read_session;
 mod require_session;
 pub mod start_session;
+mod throttle;

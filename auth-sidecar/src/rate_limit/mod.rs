@@ -10,7 +10,7 @@ mod store;
 mod tests;
 
 use rules::Rules;
-pub use rules::{CustomRule, RateLimitSettings, Rule, normalize_pathname, parse_custom_rule};
+pub use rules::{CustomRule, PathMatch, PluginRule, RateLimitSettings, Rule, normalize_pathname, parse_custom_rule};
 use store::Store;
 
 /// Stands for all clients whose address is unknown: they share one bucket per path.
@@ -46,7 +46,17 @@ impl RateLimiter {
         Self { rules: settings.enabled.then(|| Rules::new(settings)), store: Store::new() }
     }
 
-    /// The limit of a path as [`normalize_pathname`] gives it: a custom rule, else a built-in one, else the default.
+    /// The same limiter with the rules of plugins.
+    #[must_use]
+    pub fn with_plugins(mut self, plugins: Vec<PluginRule>) -> Self {
+        if let Some(rules) = &mut self.rules {
+            rules.plugins = plugins;
+        }
+        self
+    }
+
+    /// The limit of a path as [`normalize_pathname`] gives it: a custom rule, else a plugin's, else a built-in one, else
+    /// the default.
     /// `None` where nothing is limited.
     #[must_use]
     pub fn rule_for(&self, path: &str) -> Option<Rule> {

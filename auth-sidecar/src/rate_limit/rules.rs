@@ -66,10 +66,38 @@ pub fn parse_custom_rule(text: &str) -> Result<(String, CustomRule), String> {
     Ok((path.to_owned(), CustomRule::Limit(Rule { window, max })))
 }
 
+/// A rule that a plugin brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PluginRule {
+    /// The paths it is for.
+    pub path: PathMatch,
+    /// The limit.
+    pub rule: Rule,
+}
+
+/// How a plugin names paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// This path alone.
+    Exact(&'static str),
+    /// Every path that begins so.
+    Prefix(&'static str),
+}
+
+impl PathMatch {
+    fn matches(self, path: &str) -> bool {
+        match self {
+            Self::Exact(exact) => path == exact,
+            Self::Prefix(prefix) => path.starts_with(prefix),
+        }
+    }
+}
+
 /// The settings, ready to be asked.
 #[derive(Debug)]
 pub(super) struct Rules {
     default: Rule,
+    pub(super) plugins: Vec<PluginRule>,
     custom: Vec<(PathMatcher, CustomRule)>,
 }
 
@@ -87,7 +115,8 @@ impl Rules {
                 if path.contains('*') { PathMatcher::Glob(Glob::new(&path)) } else { PathMatcher::Exact(path) };
             (matcher, rule)
         });
-        Self { default: Rule { window: settings.window, max: settings.max }, custom: custom.collect() }
+        let default = Rule { window: settings.window, max: settings.max };
+        Self { default, plugins: Vec::new(), custom: custom.collect() }
     }
 
     /// The limit of a path; `None` where there is none.
@@ -99,8 +128,12 @@ impl Rules {
         match custom {
             Some((_, CustomRule::Off)) => None,
             Some((_, CustomRule::Limit(rule))) => Some(*rule),
-            None => Some(special_rule(path).unwrap_or(self.default)),
+            None => Some(self.plugin_rule(path).or_else(|| special_rule(path)).unwrap_or(self.default)),
         }
+    }
+
+    fn plugin_rule(&self, path: &str) -> Option<Rule> {
+        self.plugins.iter().find(|plugin| plugin.path.matches(path)).map(|plugin| plugin.rule)
     }
 }
 

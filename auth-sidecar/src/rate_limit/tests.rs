@@ -47,6 +47,21 @@ fn the_built_in_rules_are_upstreams() {
 }
 
 #[test]
+fn rules_of_plugins_override_the_built_in_ones_and_yield_to_custom_ones() {
+    let plugin = |path, max| PluginRule { path, rule: Rule { window: 60, max } };
+    let plugins = vec![plugin(PathMatch::Prefix("/sign-in/magic-link"), 5), plugin(PathMatch::Exact("/verify"), 7)];
+    let limiter = limiter("/verify/x=9/9,/sign-in/magic-link/y=off").with_plugins(plugins);
+    let rule = |max, window| Some(Rule { window, max });
+    assert_eq!(limiter.rule_for("/sign-in/magic-link"), rule(5, 60));
+    assert_eq!(limiter.rule_for("/sign-in/magic-links"), rule(5, 60));
+    assert_eq!(limiter.rule_for("/sign-in/magic-link/y"), None);
+    assert_eq!(limiter.rule_for("/sign-in/email"), rule(3, 10));
+    assert_eq!(limiter.rule_for("/verify"), rule(7, 60));
+    assert_eq!(limiter.rule_for("/verify/x"), rule(9, 9));
+    assert_eq!(limiter.rule_for("/verify/y"), rule(100, 10));
+}
+
+#[test]
 fn custom_rules_override_the_built_in_ones_and_the_first_match_wins() {
     let limiter = limiter("/list-sessions=1/3, /ok=off, /sign-in/*=20/60, /sign-in/email=1/1, /a?=5/5, /x?*=6/6");
     let rule = |max, window| Some(Rule { window, max });

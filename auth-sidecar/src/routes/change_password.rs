@@ -1,7 +1,7 @@
 //! `POST /change-password` (upstream `api/routes/update-user`, `changePassword`).
 
 use actix_web::http::StatusCode;
-use schema::{accounts, sessions};
+use schema::{accounts, mails, sessions, verifications};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -10,6 +10,7 @@ use crate::error::{ApiError, codes};
 use crate::extract::Check;
 use crate::flows::read_session::CurrentSession;
 use crate::flows::start_session::new_session;
+use crate::mail::{Mail, MailKind};
 use crate::wire;
 
 /// Sets a new password, given the current one; optionally ends every session and begins a new one.
@@ -37,6 +38,7 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
     let now = cx.app.clock.now();
     let session = revoke.then(|| new_session(cx, &current.user_id, true));
     let (user_id, row) = (current.user_id.clone(), session.clone());
+    let notice = cx.app.mailer.row(&Mail::new(MailKind::PasswordChanged, &current.email), now);
     let changed = cx
         .app
         .db
@@ -46,6 +48,8 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
                 return Ok(false);
             }
             accounts::update_password(conn, &account.id, &hash, now)?;
+            verifications::delete_reset_tokens(conn, &user_id)?;
+            notice.iter().try_for_each(|notice| mails::insert_mail(conn, notice))?;
             if let Some(row) = &row {
                 sessions::delete_user_sessions(conn, &user_id)?;
                 sessions::insert_session(conn, row)?;
@@ -56,6 +60,7 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
     if !changed {
         return Err(wrong());
     }
+    cx.app.mailer.wake();
 
     let mut token = Value::Null;
     if let Some(session) = session {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use schema::{UserChanges, users};
+use schema::{UserChanges, mails, sessions, users, verifications};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -12,7 +12,9 @@ use crate::error::{ApiError, ErrorCode, codes};
 use crate::extract::Check;
 use crate::flows::email_tokens::{CHANGE_CONFIRMATION, CHANGE_VERIFICATION, EmailToken};
 use crate::flows::read_session::CurrentSession;
+use crate::flows::start_session::new_session;
 use crate::links::append_query;
+use crate::mail::{Mail, MailKind};
 use crate::wire;
 
 /// The least time an answer to a stranger takes, so that it does not tell whether an address is
@@ -38,7 +40,7 @@ pub async fn send_verification_email(cx: &mut Context) -> Result<Answer, ApiErro
         let wanted = email.clone();
         let user = cx.app.db.read(move |conn| users::find_user_by_email(conn, &wanted)).await?;
         if let Some(user) = user.filter(|user| !user.email_verified) {
-            EmailToken::proof(&user.email, &user.id).mail(cx, &user.email, callback_url.as_deref())?;
+            EmailToken::proof(&user.email, &user.id).mail(cx, &user.email, callback_url.as_deref()).await?;
         }
         floor.await;
         return Ok(Answer::status_true());
@@ -49,7 +51,7 @@ pub async fn send_verification_email(cx: &mut Context) -> Result<Answer, ApiErro
     if current.email_verified() {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::EMAIL_ALREADY_VERIFIED));
     }
-    EmailToken::proof(&current.email, &current.user_id).mail(cx, &current.email, callback_url.as_deref())?;
+    EmailToken::proof(&current.email, &current.user_id).mail(cx, &current.email, callback_url.as_deref()).await?;
     Ok(Answer::status_true())
 }
 
@@ -85,20 +87,35 @@ async fn prove_email(cx: &mut Context, token: &EmailToken, callback: Option<&str
     if token.user_id.as_ref().is_some_and(|id| !id.is_empty() && *id != user.id) {
         return refuse(callback, &codes::INVALID_TOKEN);
     }
-    if !user.email_verified {
-        let now = cx.app.clock.now();
-        cx.app
-            .db
-            .write(move |conn| {
-                // The proof is of this address, not of one it was changed to in the meantime.
-                if users::lock_user(conn, &user.id)?.is_some_and(|locked| locked.email == user.email) {
-                    let changes =
-                        UserChanges { email_verified: Some(true), updated_at: Some(now), ..UserChanges::default() };
-                    users::update_user(conn, &user.id, &changes)?;
-                }
-                Ok(())
-            })
-            .await?;
+    if user.email_verified {
+        return done(callback, json!({ "status": true, "user": Value::Null }));
+    }
+    let sign_in = cx.app.config.email_verification.auto_sign_in;
+    let current = if sign_in { cx.find_session(false).await? } else { None };
+    let current = current.filter(|current| current.user_id == user.id);
+    let session = (sign_in && current.is_none()).then(|| new_session(cx, &user.id, true));
+
+    let (now, row, email) = (cx.app.clock.now(), session.clone(), user.email);
+    let proven = cx
+        .app
+        .db
+        .write(move |conn| {
+            // The proof is of this address, not of one it was changed to in the meantime.
+            if users::lock_user(conn, &user.id)?.is_none_or(|locked| locked.email != email) {
+                return Ok(None);
+            }
+            let changes = UserChanges { email_verified: Some(true), updated_at: Some(now), ..UserChanges::default() };
+            row.iter().try_for_each(|row| sessions::insert_session(conn, row))?;
+            users::update_user(conn, &user.id, &changes)
+        })
+        .await?;
+    let Some(user) = proven else { return refuse(callback, &codes::INVALID_TOKEN) };
+    if let Some(session) = session {
+        let current = CurrentSession::from_rows(&cx.app, &session, &user);
+        cx.set_session_cookie(&current, None);
+    } else if let Some(mut current) = current {
+        current.user = wire::user(&user, &cx.app.config.fields);
+        cx.set_session_cookie(&current, None);
     }
     done(callback, json!({ "status": true, "user": Value::Null }))
 }
@@ -116,7 +133,10 @@ async fn change_email(
     let Some(user) = cx.app.db.read(move |conn| users::find_user_by_id(conn, &id)).await? else {
         return refuse(callback, &codes::USER_NOT_FOUND);
     };
-    if user.email != token.email {
+    // Whoever asked for the change before the mailbox was proven may not be its owner: with a link in
+    // hand they would take the account that its owner has claimed since.
+    let proven_since = token.was_verified == Some(false) && user.email_verified;
+    if user.email != token.email || proven_since {
         return refuse(callback, &codes::INVALID_TOKEN);
     }
     let current = cx.find_session(false).await?;
@@ -130,9 +150,10 @@ async fn change_email(
                 update_to: Some(update_to.clone()),
                 request_type: Some(CHANGE_VERIFICATION.to_owned()),
                 user_id: Some(user_id),
+                was_verified: token.was_verified,
             };
             if cx.app.mailer.is_on() {
-                next.mail(cx, &update_to, callback)?;
+                next.mail(cx, &update_to, callback).await?;
             }
             done(callback, json!({ "status": true }))
         }
@@ -141,7 +162,7 @@ async fn change_email(
         _ => {
             let answer = take_address(cx, token, current, &update_to, false, callback).await?;
             if cx.app.mailer.is_on() {
-                EmailToken::proof(&update_to, &user_id).mail(cx, &update_to, callback)?;
+                EmailToken::proof(&update_to, &user_id).mail(cx, &update_to, callback).await?;
             }
             Ok(answer)
         }
@@ -159,20 +180,29 @@ async fn take_address(
     callback: Option<&str>,
 ) -> Result<Answer, ApiError> {
     let (user_id, email) = (token.user_id.clone().unwrap_or_default(), token.email.clone());
+    let unproven = token.was_verified == Some(false);
     let changes = UserChanges {
         email: Some(update_to.to_owned()),
         email_verified: Some(verified),
         updated_at: Some(cx.app.clock.now()),
         ..UserChanges::default()
     };
+    let notice = Mail { new_email: Some(update_to.to_owned()), ..Mail::new(MailKind::EmailChanged, &email) };
+    let notice = cx.app.mailer.row(&notice, cx.app.clock.now());
     let updated = cx
         .app
         .db
-        .write(move |conn| match users::lock_user(conn, &user_id)?.filter(|user| user.email == email) {
-            Some(user) => users::update_user(conn, &user.id, &changes),
-            None => Ok(None),
+        .write(move |conn| {
+            let user = users::lock_user(conn, &user_id)?;
+            let user = user.filter(|user| user.email == email && !(unproven && user.email_verified));
+            let Some(user) = user else { return Ok(None) };
+            // What was mailed to the old address opens nothing any more.
+            verifications::delete_reset_tokens(conn, &user.id)?;
+            notice.iter().try_for_each(|notice| mails::insert_mail(conn, notice))?;
+            users::update_user(conn, &user.id, &changes)
         })
         .await;
+    cx.app.mailer.wake();
     let updated = match updated {
         Ok(Some(user)) => user,
         Ok(None) => return refuse(callback, &codes::INVALID_TOKEN),

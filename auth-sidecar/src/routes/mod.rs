@@ -85,14 +85,15 @@ pub struct Route {
 
 macro_rules! routes {
     ($($method:ident $path:literal $media:ident $handler:path;)*) => {
-        &[$(Route {
-            method: Method::$method,
+        &[$($crate::routes::Route {
+            method: actix_web::http::Method::$method,
             path: $path,
-            media: MediaTypes::$media,
+            media: $crate::extract::body::MediaTypes::$media,
             run: |cx| Box::pin($handler(cx)),
         }),*]
     };
 }
+pub(crate) use routes;
 
 /// Better Auth's endpoints, below the base path.
 pub const ROUTES: &[Route] = routes! {

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::cookies::sign;
 use crate::error::{ApiError, ErrorBody, codes};
 use crate::extract::Check;
+use crate::plugins::email_otp::send::on_sign_up;
 
 /// `POST …/register`: creates a user with a password and signs them in. 201 `{user, token}`; the
 /// token is null when signing up does not sign in. A name may be left out.
@@ -28,6 +29,7 @@ pub async fn register(cx: &mut Context) -> Result<Answer, ApiError> {
         sign_up::SignedUp::SignedIn(current) => (Some(current.token), current.user),
         sign_up::SignedUp::NoSession(user) => (None, user),
     };
+    on_sign_up(cx, &user).await;
     Ok(Answer { status: StatusCode::CREATED, body: AnswerBody::Json(json!({ "user": user, "token": token })) })
 }
 

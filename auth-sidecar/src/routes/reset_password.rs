@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use chrono::NaiveDateTime;
-use schema::{AnyConnection, Verification, accounts, users, verifications};
+use schema::{AnyConnection, Db, Verification, accounts, mails, sessions, users, verifications};
 use serde_json::json;
 use url::Url;
 
@@ -16,10 +16,7 @@ use crate::extract::Check;
 use crate::flows::credentials::new_account;
 use crate::ids::{generate_id, random_string};
 use crate::links::set_query;
-use crate::mail::{Mail, MailKind};
-
-/// Life of a reset link: one hour.
-const EXPIRES_IN: i64 = 3_600;
+use crate::mail::{Mail, MailKind, Mailer};
 
 /// Mails a link to set a new password. An unknown address gives the same answer.
 ///
@@ -34,34 +31,44 @@ pub async fn request_password_reset(cx: &mut Context) -> Result<Answer, ApiError
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::RESET_PASSWORD_DISABLED));
     }
     let token = random_string(24);
+    let expires_in = cx.app.config.email_password.reset_token_expires_in;
     let now = cx.app.clock.now();
-    let identifier = identifier(&token);
-    let user = cx
-        .app
-        .db
-        .write(move |conn| {
-            let Some(user) = users::find_user_by_email(conn, &email)? else { return Ok(None) };
-            let row = Verification {
-                id: generate_id(),
-                identifier,
-                value: user.id.clone(),
-                expires_at: plus_seconds(now, EXPIRES_IN),
-                created_at: now,
-                updated_at: now,
-            };
-            verifications::insert_verification(conn, &row)?;
-            Ok(Some(user))
-        })
-        .await?;
+    // A known address must not take longer than an unknown one: one read for both, and what is to be
+    // written comes after the answer.
+    let later = cx.app.mailer.later().await;
+    let user = cx.app.db.read(move |conn| users::find_user_by_email(conn, &email)).await?;
     if let Some(user) = user {
         let callback = redirect_to.as_deref().map(encode_uri_component).unwrap_or_default();
         let url = format!("{}/reset-password/{token}?callbackURL={callback}", cx.app.config.auth_url());
-        cx.app.mailer.send(Mail { kind: MailKind::ResetPassword, to: user.email, url, token, new_email: None });
+        let row = Verification {
+            id: generate_id(),
+            identifier: identifier(&token),
+            value: user.id,
+            expires_at: plus_seconds(now, expires_in),
+            created_at: now,
+            updated_at: now,
+        };
+        let mail =
+            Mail { name: Some(user.name), ..Mail::link(MailKind::ResetPassword, user.email, url, token, expires_in) };
+        later.spawn(remember_and_mail(cx.app.mailer.clone(), cx.app.db.clone(), row, mail, now));
     }
     Ok(Answer::json(json!({
         "status": true,
         "message": "If this email exists in our system, check your email for the reset link",
     })))
+}
+
+/// The verification and its mail, both or neither.
+async fn remember_and_mail(mailer: Mailer, db: Db, row: Verification, mail: Mail, now: NaiveDateTime) {
+    let Some(mail) = mailer.row(&mail, now) else { return };
+    let written = db.write(move |conn| {
+        verifications::insert_verification(conn, &row)?;
+        mails::insert_mail(conn, &mail)
+    });
+    match written.await {
+        Ok(()) => mailer.wake(),
+        Err(error) => tracing::error!(%error, "a password reset could not be written down; no mail is sent"),
+    }
 }
 
 /// Where the mailed link leads: on to the page that asks for the new password. The token stays good.
@@ -113,10 +120,13 @@ pub async fn reset_password(cx: &mut Context) -> Result<Answer, ApiError> {
         })
         .await?;
     let Some((row, user)) = found.filter(|(row, _)| row.expires_at >= now) else { return Err(invalid()) };
-    if user.is_none() {
+    let Some(user) = user else {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::USER_NOT_FOUND));
-    }
+    };
     let hash = cx.app.hasher.hash(new_password).await?;
+    let notice = Mail { name: Some(user.name), ..Mail::new(MailKind::PasswordChanged, user.email) };
+    let notice = cx.app.mailer.row(&notice, now);
+    let revoke_sessions = cx.app.config.email_password.revoke_sessions_on_reset;
     let consumed = cx
         .app
         .db
@@ -125,13 +135,29 @@ pub async fn reset_password(cx: &mut Context) -> Result<Answer, ApiError> {
                 return Ok(false);
             }
             set_password(conn, &row.value, hash, now)?;
+            // upstream leaves the user's other links good.
+            verifications::delete_reset_tokens(conn, &row.value)?;
+            if revoke_sessions {
+                sessions::delete_user_sessions(conn, &row.value)?;
+            }
+            notice.iter().try_for_each(|notice| mails::insert_mail(conn, notice))?;
             Ok(true)
         })
         .await?;
+    cx.app.mailer.wake();
     if consumed { Ok(Answer::status_true()) } else { Err(invalid()) }
 }
 
-fn set_password(conn: &mut AnyConnection, user_id: &str, hash: String, now: NaiveDateTime) -> diesel::QueryResult<()> {
+/// Sets the password's hash of the user's account, which is made when there is none.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_password(
+    conn: &mut AnyConnection,
+    user_id: &str,
+    hash: String,
+    now: NaiveDateTime,
+) -> diesel::QueryResult<()> {
     if let Some(account) = accounts::find_credential_account(conn, user_id)? {
         accounts::update_password(conn, &account.id, &hash, now)?;
         return Ok(());

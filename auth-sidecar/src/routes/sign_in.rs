@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::email_form::is_email;
 use crate::error::{ApiError, codes};
 use crate::extract::Check;
+use crate::flows::email_tokens::EmailToken;
 use crate::flows::read_session::CurrentSession;
 use crate::flows::start_session::new_session;
 use crate::password::Verdict;
@@ -80,6 +81,7 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
     cx.check_password_not_too_long(&body.password)?;
 
     let email = body.email.to_lowercase();
+    cx.take_sign_in_attempt(&email).await?;
     let found = cx.app.db.read(move |conn| accounts::find_user_with_credential(conn, &email)).await?;
     let (user, account) = match found {
         Some((user, account)) => (Some(user), account),
@@ -90,6 +92,13 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
     let (Some(user), Some(account), Some(stored), Verdict::Right { rehash }) = (user, account, stored, verdict) else {
         return Err(wrong_email_or_password());
     };
+    if cx.app.config.email_password.require_verification && !user.email_verified {
+        if cx.app.config.email_verification.send_on_sign_in {
+            let token = EmailToken::proof(&user.email, &user.id);
+            token.mail(cx, &user.email, body.callback_url.as_deref()).await?;
+        }
+        return Err(ApiError::new(StatusCode::FORBIDDEN, &codes::EMAIL_NOT_VERIFIED));
+    }
     // An upgrade that the hashing threads have no time for waits for the next sign-in.
     let new_hash = if rehash { cx.app.hasher.hash(body.password).await.ok() } else { None };
 

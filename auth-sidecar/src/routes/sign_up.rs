@@ -1,7 +1,7 @@
 //! `POST /sign-up/email` (upstream `api/routes/sign-up`).
 
 use actix_web::http::StatusCode;
-use schema::{Account, AnyConnection, DbError, Session, User, accounts, sessions, users};
+use schema::{Account, AnyConnection, DbError, MailRow, Session, User, accounts, mails, sessions, users};
 use serde_json::{Map, Value, json};
 
 use super::Answer;
@@ -11,9 +11,12 @@ use crate::error::{ApiError, codes};
 use crate::extract::Check;
 use crate::fields::{Action, parse_input};
 use crate::flows::credentials::new_account;
+use crate::flows::email_tokens::EmailToken;
 use crate::flows::read_session::CurrentSession;
 use crate::flows::start_session::new_session;
 use crate::ids::generate_id;
+use crate::mail::MailKind;
+use crate::plugins::email_otp::send::on_sign_up;
 use crate::wire::{
     self,
     declared::{merge_json, user_changes},
@@ -29,6 +32,8 @@ pub struct SignUpBody {
     pub password: String,
     /// Address of a picture.
     pub image: Option<String>,
+    /// Where the link that proves the address leads.
+    pub callback_url: Option<String>,
     /// False asks for a session that ends with the browser.
     pub remember: bool,
     /// All members, for the declared fields.
@@ -54,6 +59,7 @@ pub async fn sign_up_email(cx: &mut Context) -> Result<Answer, ApiError> {
         SignedUp::SignedIn(current) => (Some(current.token), current.user),
         SignedUp::NoSession(user) => (None, user),
     };
+    on_sign_up(cx, &user).await;
     Ok(Answer::json(json!({ "token": token, "user": user })))
 }
 
@@ -68,10 +74,8 @@ pub fn parse_body(body: Option<&Value>) -> Result<SignUpBody, ApiError> {
         email: check.email("email"),
         password: check.non_empty_string("password"),
         image: check.maybe_string("image"),
-        remember: {
-            check.maybe_string("callbackURL");
-            check.maybe_bool("rememberMe") != Some(false)
-        },
+        callback_url: check.maybe_string("callbackURL"),
+        remember: check.maybe_bool("rememberMe") != Some(false),
         members: check.members().cloned().unwrap_or_default(),
     };
     check.finish()?;
@@ -90,7 +94,8 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     if !is_email(&body.email) {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::INVALID_EMAIL));
     }
-    let auto_sign_in = settings.auto_sign_in;
+    // Where signing up signs nobody in, it does not tell either whether the address was free.
+    let auto_sign_in = settings.auto_sign_in && !settings.require_verification;
     cx.check_password_not_too_short(&body.password)?;
     cx.check_password_not_too_long(&body.password)?;
     let declared = parse_input(&cx.app.config.fields.user, &body.members, Action::Create)?;
@@ -117,9 +122,16 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     let account = new_account(&id, hash, now);
     let session = auto_sign_in.then(|| new_session(cx, &id, body.remember));
 
-    let rows = (user.clone(), account, session.clone());
-    match cx.app.db.write(move |conn| insert_rows(conn, &rows.0, &rows.1, rows.2.as_ref())).await {
-        Ok(()) => {}
+    let mail = if cx.app.config.email_verification.send_on_sign_up && cx.app.mailer.is_on() {
+        let token = EmailToken::proof(&user.email, &user.id);
+        let mail = token.compose(cx, MailKind::VerifyEmail, &user.email, body.callback_url.as_deref())?;
+        cx.app.mailer.row(&mail, now)
+    } else {
+        None
+    };
+    let rows = NewUser { user: user.clone(), account, session: session.clone(), mail };
+    match cx.app.db.write(move |conn| rows.insert(conn)).await {
+        Ok(()) => cx.app.mailer.wake(),
         Err(DbError::UniqueViolation { .. }) if !auto_sign_in => {
             // The answer a new user would get, so that nobody learns who has an account.
             return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.config.fields)));
@@ -141,16 +153,19 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     Ok(SignedUp::SignedIn(current))
 }
 
-fn insert_rows(
-    conn: &mut AnyConnection,
-    user: &User,
-    account: &Account,
-    session: Option<&Session>,
-) -> diesel::QueryResult<()> {
-    users::insert_user(conn, user)?;
-    accounts::insert_account(conn, account)?;
-    if let Some(session) = session {
-        sessions::insert_session(conn, session)?;
+/// What a sign-up writes, all of it or nothing.
+struct NewUser {
+    user: User,
+    account: Account,
+    session: Option<Session>,
+    mail: Option<MailRow>,
+}
+
+impl NewUser {
+    fn insert(&self, conn: &mut AnyConnection) -> diesel::QueryResult<()> {
+        users::insert_user(conn, &self.user)?;
+        accounts::insert_account(conn, &self.account)?;
+        self.session.iter().try_for_each(|session| sessions::insert_session(conn, session))?;
+        self.mail.iter().try_for_each(|mail| mails::insert_mail(conn, mail))
     }
-    Ok(())
 }

@@ -96,7 +96,7 @@ on_both_databases! {
         assert_eq!(answer(&reply), status_true());
         assert_eq!(cookies(&reply), [SIGNED_IN]);
         assert_eq!(ada.user().await["email"], "new@example.com");
-        let mail = mailbox.next().await;
+        let mail = mailbox.of("verify-email").await;
         assert_eq!(mail.text("to"), "new@example.com");
         ada.absolute(Method::GET, mail.path()).send().await;
         assert_eq!(ada.user().await["emailVerified"], true);

@@ -1,12 +1,17 @@
 //! What several test files share.
 
+use actix_web::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::RunQueryDsl as _;
 use diesel::sql_types::{BigInt, Text};
-use integration_tests::mail::Mailbox;
-use integration_tests::{Browser, PASSWORD, Reply, TestApp};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use integration_tests::mail::{Mail, Mailbox};
+use integration_tests::{Browser, PASSWORD, Reply, TestApp, email};
 use schema::DbError;
 use schema::test_support::TestDb;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
@@ -178,4 +183,47 @@ pub async fn try_execute(app: &TestApp, sql: &str) -> Result<usize, DbError> {
 /// Changes rows behind the service's back, at least one.
 pub async fn execute(app: &TestApp, sql: &str) {
     assert!(try_execute(app, sql).await.unwrap() > 0, "{sql}");
+}
+
+/// A compact JWS of these claims by HMAC-SHA256, whatever `header` says; without signature when
+/// `secret` is empty.
+pub fn jws(header: &Value, claims: &Value, secret: &str) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(claims));
+    if secret.is_empty() {
+        return signed + ".";
+    }
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+/// The claims of a JWS, unverified.
+pub fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// Follows a mailed link in a browser.
+pub async fn follow(browser: &Browser, mail: &Mail) -> Reply {
+    browser.absolute(Method::GET, mail.path()).send().await
+}
+
+/// Has a link to set a new password mailed; the token in it.
+pub async fn reset_token(app: &TestApp, mailbox: &mut Mailbox, name: &str) -> String {
+    let body = json!({ "email": email(name), "redirectTo": "/new-password" });
+    assert_eq!(app.browser().post("/request-password-reset", body).await.status.as_u16(), 200);
+    let mail = mailbox.of("reset-password").await;
+    assert_eq!(mail.text("to"), email(name));
+    mail.text("token").to_owned()
+}
+
+/// Sets a password with a mailed token.
+pub async fn reset(app: &TestApp, token: &str, new_password: &str) -> (u16, String) {
+    answer(&app.browser().post("/reset-password", json!({ "newPassword": new_password, "token": token })).await)
+}
+
+/// The answer to a link or token that is not (or no longer) good, with this status.
+pub fn bad_token(status: u16) -> (u16, String) {
+    refusal(status, "INVALID_TOKEN", "Invalid token")
 }

@@ -27,6 +27,8 @@ mod http;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod service;
 #[cfg(test)]
 mod shutdown;

@@ -67,7 +67,8 @@ pub fn empty_database(backend: Backend) -> TestDb {
     runtime().block_on(TestDb::empty(backend))
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+/// For what is asynchronous in a test.
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 

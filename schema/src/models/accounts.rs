@@ -150,3 +150,11 @@ pub fn lock_password(conn: &mut AnyConnection, id: &str, hash: &str) -> QueryRes
 pub fn delete_account(conn: &mut AnyConnection, id: &str, user_id: &str) -> QueryResult<usize> {
     diesel::delete(accounts::table.find(id).filter(accounts::user_id.eq(user_id))).execute(conn)
 }
+
+/// Deletes every account of a user; returns their number.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_user_accounts(conn: &mut AnyConnection, user_id: &str) -> QueryResult<usize> {
+    diesel::delete(accounts::table.filter(accounts::user_id.eq(user_id))).execute(conn)
+}

@@ -150,10 +150,34 @@ pub fn delete_expired_session(conn: &mut AnyConnection, token: &str, now: NaiveD
     diesel::delete(sessions::table.filter(sessions::token.eq(token)).filter(sessions::expires_at.lt(now))).execute(conn)
 }
 
-/// Deletes every session that ended before `now`; returns the number deleted.
+/// Deletes up to `limit` sessions that ended before `now`; returns the number deleted.
 ///
 /// # Errors
 /// When the database fails.
-pub fn delete_expired_sessions(conn: &mut AnyConnection, now: NaiveDateTime) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::expires_at.lt(now))).execute(conn)
+pub fn purge_sessions(conn: &mut AnyConnection, now: NaiveDateTime, limit: i64) -> QueryResult<usize> {
+    let over = sessions::table.filter(sessions::expires_at.lt(now)).select(sessions::id).limit(limit);
+    let ids: Vec<String> = over.load(conn)?;
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
+}
+
+/// Whether the user with this address (lower case) has a session, not over at `now`, that was begun
+/// from `ip_address`.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_signed_in_from(
+    conn: &mut AnyConnection,
+    email: &str,
+    ip_address: &str,
+    now: NaiveDateTime,
+) -> QueryResult<bool> {
+    let found: Option<String> = sessions::table
+        .inner_join(users::table)
+        .filter(users::email.eq(email))
+        .filter(sessions::ip_address.eq(ip_address))
+        .filter(sessions::expires_at.ge(now))
+        .select(sessions::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
 }

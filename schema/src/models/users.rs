@@ -100,6 +100,17 @@ pub fn update_user(conn: &mut AnyConnection, id: &str, changes: &UserChanges) ->
     find_user_by_id(conn, id)
 }
 
+/// Marks the address of a user as proven while it still is `email` and was not proven yet; true for
+/// exactly one of any number of callers.
+///
+/// # Errors
+/// When the database fails.
+pub fn prove_email(conn: &mut AnyConnection, id: &str, email: &str, now: NaiveDateTime) -> QueryResult<bool> {
+    let unproven = users::table.find(id).filter(users::email.eq(email)).filter(users::email_verified.eq(false));
+    let changes = (users::email_verified.eq(true), users::updated_at.eq(now));
+    Ok(diesel::update(unproven).set(changes).execute(conn)? == 1)
+}
+
 /// Deletes the user, and by cascade the sessions and accounts; returns the number of users deleted.
 ///
 /// # Errors

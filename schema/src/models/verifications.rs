@@ -81,3 +81,78 @@ pub fn consume_verification(conn: &mut AnyConnection, row: &Verification) -> Que
 pub fn delete_verifications_with_value(conn: &mut AnyConnection, value: &str) -> QueryResult<usize> {
     diesel::delete(verifications::table.filter(verifications::value.eq(value))).execute(conn)
 }
+
+/// Ends every mailed link with which this user could set a password; returns their number.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_reset_tokens(conn: &mut AnyConnection, user_id: &str) -> QueryResult<usize> {
+    let tokens = verifications::table
+        .filter(verifications::value.eq(user_id))
+        .filter(verifications::identifier.like("reset-password:%"));
+    diesel::delete(tokens).execute(conn)
+}
+
+/// Deletes up to `limit` rows that ended before `now`; returns the number deleted.
+///
+/// # Errors
+/// When the database fails.
+pub fn purge_verifications(conn: &mut AnyConnection, now: NaiveDateTime, limit: i64) -> QueryResult<usize> {
+    let over = verifications::table.filter(verifications::expires_at.lt(now)).select(verifications::id).limit(limit);
+    let ids: Vec<String> = over.load(conn)?;
+    diesel::delete(verifications::table.filter(verifications::id.eq_any(ids))).execute(conn)
+}
+
+/// The newest row of an identifier, locked until the transaction ends: of any number of callers each
+/// sees what the one before left. `None` when there is none, or when another caller has just removed
+/// it. An expired row is returned too. Call it in [`Db::write`](crate::Db::write), which on SQLite is
+/// alone anyway.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_verification(conn: &mut AnyConnection, identifier: &str) -> QueryResult<Option<Verification>> {
+    match conn {
+        AnyConnection::Postgres(conn) => verifications::table
+            .filter(verifications::identifier.eq(identifier))
+            .order((verifications::created_at.desc(), verifications::id.desc()))
+            .limit(1)
+            .for_update()
+            .select(Verification::as_select())
+            .get_result(conn)
+            .optional(),
+        AnyConnection::Sqlite(_) => find_verification(conn, identifier),
+    }
+}
+
+/// Inserts the full row in place of every older one of its identifier.
+///
+/// # Errors
+/// When the database fails.
+pub fn replace_verification(conn: &mut AnyConnection, row: &Verification) -> QueryResult<()> {
+    delete_verifications(conn, &row.identifier)?;
+    insert_verification(conn, row)
+}
+
+/// Deletes every row of an identifier; returns their number.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_verifications(conn: &mut AnyConnection, identifier: &str) -> QueryResult<usize> {
+    diesel::delete(verifications::table.filter(verifications::identifier.eq(identifier))).execute(conn)
+}
+
+/// Changes the value of a row that was found; false when somebody else changed or removed it since.
+///
+/// # Errors
+/// When the database fails.
+pub fn update_value(
+    conn: &mut AnyConnection,
+    found: &Verification,
+    value: &str,
+    now: NaiveDateTime,
+) -> QueryResult<bool> {
+    let as_found =
+        verifications::table.filter(verifications::id.eq(&found.id)).filter(verifications::value.eq(&found.value));
+    let changes = (verifications::value.eq(value), verifications::updated_at.eq(now));
+    Ok(diesel::update(as_found).set(changes).execute(conn)? == 1)
+}

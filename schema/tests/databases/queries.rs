@@ -145,7 +145,8 @@ on_both_databases! {
             sessions::insert_session(c, &session("old", "ada", -1))?;
             sessions::insert_session(c, &session("older", "ada", -100))
         }).await.unwrap();
-        assert_eq!(test.db.write(|c| sessions::delete_expired_sessions(c, at(0))).await.unwrap(), 2);
+        assert_eq!(test.db.write(|c| sessions::purge_sessions(c, at(0), 1)).await.unwrap(), 1);
+        assert_eq!(test.db.write(|c| sessions::purge_sessions(c, at(0), 10)).await.unwrap(), 1);
         assert!(test.db.read(|c| sessions::find_session_with_user(c, "token-ada")).await.unwrap().is_some());
     }
 
@@ -247,6 +248,54 @@ on_both_databases! {
         let (one, two) = tokio::join!(verify_once(), verify_once());
         assert_eq!(u8::from(one.unwrap()) + u8::from(two.unwrap()), 1);
         assert!(test.db.write(|c| users::lock_user(c, "gone")).await.unwrap().is_none());
+    }
+
+    async fn a_verification_is_replaced_locked_and_changed_by_whoever_saw_it(test: TestDb) {
+        let row = |id: &str, value: &str, ms: i64| Verification {
+            id: id.to_owned(),
+            identifier: "sign-in-otp-ada".to_owned(),
+            value: value.to_owned(),
+            expires_at: at(100),
+            created_at: at(ms),
+            updated_at: at(ms),
+        };
+        let (old, new) = (row("a", "1:0", 1), row("b", "2:0", 2));
+        let rows = [old.clone(), new.clone()];
+        test.db
+            .write(move |c| rows.iter().try_for_each(|row| verifications::replace_verification(c, row)))
+            .await
+            .unwrap();
+        let find = || test.db.write(|c| verifications::lock_verification(c, "sign-in-otp-ada"));
+        assert_eq!(find().await.unwrap(), Some(new.clone()));
+        let update = |row: Verification| test.db.write(move |c| verifications::update_value(c, &row, "2:1", at(3)));
+        assert!(!update(old).await.unwrap());
+        assert!(update(new.clone()).await.unwrap());
+        assert!(!update(new.clone()).await.unwrap(), "it was seen with another value");
+        assert_eq!(find().await.unwrap(), Some(Verification { value: "2:1".to_owned(), updated_at: at(3), ..new }));
+        let delete = |name: &'static str| test.db.write(move |c| verifications::delete_verifications(c, name));
+        assert_eq!((delete("sign-in-otp").await.unwrap(), delete("sign-in-otp-ada").await.unwrap()), (0, 1));
+        assert_eq!(find().await.unwrap(), None);
+    }
+
+    async fn an_address_is_proven_once_and_only_while_it_is_the_users(test: TestDb) {
+        test.db
+            .write(|c| {
+                insert_all(c, "ada")?;
+                insert_all(c, "bob")
+            })
+            .await
+            .unwrap();
+        let clear = UserChanges { email_verified: Some(false), ..UserChanges::default() };
+        test.db.write(move |c| users::update_user(c, "ada", &clear)).await.unwrap();
+        let prove = |email: &'static str| test.db.write(move |c| users::prove_email(c, "ada", email, at(7)));
+        assert!(!prove("bob@example.com").await.unwrap());
+        assert!(prove("ada@example.com").await.unwrap());
+        assert!(!prove("ada@example.com").await.unwrap());
+        let ada = test.db.read(|c| users::find_user_by_id(c, "ada")).await.unwrap().unwrap();
+        assert_eq!((ada.email_verified, ada.updated_at), (true, at(7)));
+        let delete = || test.db.write(|c| accounts::delete_user_accounts(c, "ada"));
+        assert_eq!((delete().await.unwrap(), delete().await.unwrap()), (1, 0));
+        assert_eq!(test.db.read(|c| accounts::list_accounts(c, "bob")).await.unwrap().len(), 1);
     }
 }
 

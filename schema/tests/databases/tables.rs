@@ -33,7 +33,7 @@ on_both_databases! {
         let query = match test.backend {
             Backend::Postgres => {
                 "SELECT table_name || '.' || column_name || ' ' || CASE data_type \
-                   WHEN 'text' THEN 'Text' WHEN 'boolean' THEN 'Bool' \
+                   WHEN 'text' THEN 'Text' WHEN 'boolean' THEN 'Bool' WHEN 'integer' THEN 'Integer' \
                    WHEN 'timestamp with time zone' THEN 'Timestamp' ELSE data_type END \
                    || CASE is_nullable WHEN 'YES' THEN ' null' ELSE ' not null' END AS value \
                  FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_%' \
@@ -41,7 +41,8 @@ on_both_databases! {
             }
             Backend::Sqlite => {
                 "SELECT t.name || '.' || c.name || ' ' || CASE c.type WHEN 'TEXT' THEN 'Text' \
-                   WHEN 'BOOLEAN' THEN 'Bool' WHEN 'TIMESTAMP' THEN 'Timestamp' ELSE c.type END \
+                   WHEN 'BOOLEAN' THEN 'Bool' WHEN 'INTEGER' THEN 'Integer' WHEN 'TIMESTAMP' THEN 'Timestamp' \
+                   ELSE c.type END \
                    || CASE c.\"notnull\" WHEN 0 THEN ' null' ELSE ' not null' END AS value \
                  FROM sqlite_schema t, pragma_table_info(t.name) c \
                  WHERE t.type = 'table' AND t.name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY t.name, c.cid"
@@ -74,6 +75,8 @@ on_both_databases! {
         ]);
         assert_eq!(test.db.read(move |c| lines(c, indexes)).await.unwrap(), [
             "accounts_user_id_idx",
+            "mails_created_at_idx",
+            "mails_state_next_attempt_at_idx",
             "sessions_expires_at_idx",
             "sessions_user_id_idx",
             "users_hardware_background_idx",

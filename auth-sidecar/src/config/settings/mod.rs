@@ -2,6 +2,7 @@
 //! messages, the unknown names, `auth-sidecar config` and docs/configuration.md.
 
 mod fields;
+mod plugins;
 mod service;
 mod sessions;
 
@@ -129,5 +130,7 @@ pub static GROUPS: &[&Group] = &[
     &sessions::COOKIES,
     &sessions::LIMITS,
     &service::DATABASE,
+    &service::MAIL,
+    &plugins::PLUGINS,
     &fields::FIELDS,
 ];

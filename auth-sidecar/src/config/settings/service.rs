@@ -60,11 +60,12 @@ pub(super) static PROCESS: Group = Group {
             "`serve` brings the tables up to date first. When false it refuses tables that are behind: \
              run `auth-sidecar migrate`.",
         ),
-        secret(
-            "AUTH_MAIL",
-            "webhook+https://api.example.com/mail",
-            "`off`, `log` (for dev mode, where it is the default), or `webhook+https://…`: every mail is \
-             POSTed there as JSON `{type, to, url, token}`.",
+        row(
+            "AUTH_PURGE_INTERVAL",
+            Seconds(1, 86_400),
+            Value("10m"),
+            "1h",
+            "Pause between two rounds of removing sessions, links and mails that are over.",
         ),
         row(
             "AUTH_DEV",
@@ -92,6 +93,56 @@ pub(super) static PROCESS: Group = Group {
             Value("info"),
             "info,auth_sidecar=debug",
             "Which log lines appear, as directives of `tracing-subscriber`.",
+        ),
+    ],
+};
+
+pub(super) static MAIL: Group = Group {
+    title: "Mail",
+    intro: "How to set it up, the receiver of a webhook, own templates and what to do about failed \
+            mail: [mail.md](mail.md).",
+    settings: &[
+        secret(
+            "AUTH_MAIL",
+            "smtp://user:password@mail.example.com:587",
+            "The way mail goes: `off`, `log` (dev mode only, where it is the default), `smtp://…` (STARTTLS), \
+             `smtps://…` (TLS), or `webhook+https://…`, which gets every mail as JSON. When off, what needs mail \
+             is refused.",
+        ),
+        row("AUTH_MAIL_FROM", Text, Unset, "Example <no-reply@example.com>", "Who mail by SMTP is from; needed there."),
+        row(
+            "AUTH_MAIL_PRODUCT_NAME",
+            Text,
+            Told("the host of `BETTER_AUTH_URL`"),
+            "Example",
+            "What mails call the site.",
+        ),
+        row(
+            "AUTH_MAIL_TEMPLATES",
+            Text,
+            Unset,
+            "/etc/auth-sidecar/mail",
+            "Folder of templates that replace the built-in ones of the same name.",
+        ),
+        secret(
+            "AUTH_MAIL_WEBHOOK_SECRET",
+            SECRET,
+            "Key of the signatures by which the webhook knows our mails, at least 32 characters. Without it they \
+             are not signed.",
+        ),
+        row(
+            "AUTH_MAIL_OUTBOX_LIMIT",
+            Number(1, 10_000_000),
+            Value("10000"),
+            "10000",
+            "The most mails that may wait to be sent; further ones are dropped, with a line in the log.",
+        ),
+        row(
+            "AUTH_MAIL_NOTICES",
+            Flag,
+            Value("true"),
+            "false",
+            "Tell users by mail that their password or address was changed.",
         ),
     ],
 };

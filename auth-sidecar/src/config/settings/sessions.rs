@@ -43,7 +43,65 @@ pub(super) static ACCOUNTS: Group = Group {
             "How many may wait for that; one more is answered with 503.",
         ),
         row("AUTH_USER_DELETE_USER_ENABLED", Flag, Value("false"), "true", "Users may delete themselves."),
+        row(
+            "AUTH_USER_DELETE_USER_VERIFICATION",
+            Flag,
+            Value("false"),
+            "true",
+            "Deletion waits until a mailed link is opened.",
+        ),
+        row(
+            "AUTH_USER_DELETE_USER_TOKEN_EXPIRES_IN",
+            Seconds(1, LONGEST_COOKIE),
+            Value("1d"),
+            "1h",
+            "Life of that link.",
+        ),
+        row(
+            "AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION",
+            Flag,
+            Value("false"),
+            "true",
+            "Only users with a proven address sign in, and sign-up begins no session. Needs `AUTH_MAIL`.",
+        ),
+        row(
+            "AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_UP",
+            Flag,
+            Told("as `AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION`"),
+            "true",
+            "Sign-up mails a link that proves the address.",
+        ),
+        row(
+            "AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_IN",
+            Flag,
+            Value("false"),
+            "true",
+            "A sign-in that is refused for an unproven address mails the link again.",
+        ),
+        row("AUTH_EMAIL_VERIFICATION_AUTO_SIGN_IN", Flag, Value("false"), "true", "Opening the link signs in."),
+        row("AUTH_EMAIL_VERIFICATION_EXPIRES_IN", Seconds(1, LONGEST_COOKIE), Value("1h"), "30m", "Life of the link."),
+        row(
+            "AUTH_EMAIL_PASSWORD_RESET_TOKEN_EXPIRES_IN",
+            Seconds(1, LONGEST_COOKIE),
+            Value("1h"),
+            "15m",
+            "Life of a mailed link to set a new password.",
+        ),
+        row(
+            "AUTH_EMAIL_PASSWORD_REVOKE_SESSIONS_ON_RESET",
+            Flag,
+            Value("false"),
+            "true",
+            "A password reset ends every session of the user.",
+        ),
         row("AUTH_USER_CHANGE_EMAIL_ENABLED", Flag, Value("false"), "true", "Users may change their address."),
+        row(
+            "AUTH_USER_CHANGE_EMAIL_CONFIRMATION",
+            Flag,
+            Value("false"),
+            "true",
+            "A proven address has to approve the change by a mailed link, before the new one proves itself.",
+        ),
         row(
             "AUTH_USER_CHANGE_EMAIL_UPDATE_WITHOUT_VERIFICATION",
             Flag,
@@ -165,6 +223,22 @@ pub(super) static LIMITS: Group = Group {
             "/list-sessions=1/3,/ok=off",
             "Rules for single paths: `PATH=MAX/SECONDS` or `PATH=off`; `*` in a path stands for \
              anything.",
+        ),
+        row(
+            "AUTH_SIGN_IN_ATTEMPTS",
+            Number(0, 1_000_000),
+            Value("20"),
+            "50",
+            "Attempts at one account's password, from all addresses together, before a pause of \
+             `AUTH_SIGN_IN_ATTEMPTS_WINDOW`. Whoever asks from an address where the user is signed in is counted \
+             apart. 0: no limit.",
+        ),
+        row(
+            "AUTH_SIGN_IN_ATTEMPTS_WINDOW",
+            Seconds(1, LONGEST_COOKIE),
+            Value("5m"),
+            "1m",
+            "The quiet time after which the attempts begin anew.",
         ),
         row(
             "AUTH_IP_HEADERS",

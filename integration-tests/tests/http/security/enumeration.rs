@@ -1,13 +1,12 @@
 //! P21, P23–P26: what a stranger learns about who has an account.
 
 use actix_web::http::Method;
+use integration_tests::mail::Mailbox;
 use integration_tests::{Browser, TestApp, email, on_both_databases};
 use schema::UserChanges;
 use serde_json::{Value, json};
 
-use super::support::{
-    HASH_QUEUE, Mailbox, credential, keep_hashing_busy, listen_in_silence, rows, seen, sql, store_hash,
-};
+use super::support::{HASH_QUEUE, credential, keep_hashing_busy, listen_in_silence, rows, seen, sql, store_hash};
 
 /// What each of these posts gets, everything that can be seen of it; they must all be the same.
 async fn assert_alike(browser: &Browser, path: &str, bodies: impl IntoIterator<Item = Value>) -> String {
@@ -58,7 +57,7 @@ on_both_databases! {
 
     async fn p23_a_password_reset_looks_the_same_for_a_stranger(db: TestDb) {
         let mut mailbox = Mailbox::open();
-        let app = TestApp::builder().set("AUTH_MAIL", mailbox.setting()).start(db).await;
+        let app = TestApp::builder().set("AUTH_MAIL", &mailbox.setting).start(db).await;
         app.browser().sign_up("ada").await;
         let bodies = ["nobody", "ada"].map(|name| json!({ "email": email(name), "redirectTo": "/reset" }));
         let answer = assert_alike(&app.browser(), "/api/auth/request-password-reset", bodies).await;
@@ -83,7 +82,7 @@ on_both_databases! {
 
     async fn p24_asking_for_a_verification_mail_looks_the_same_for_a_stranger(db: TestDb) {
         let mut mailbox = Mailbox::open();
-        let app = TestApp::builder().set("AUTH_MAIL", mailbox.setting()).start(db).await;
+        let app = TestApp::builder().set("AUTH_MAIL", &mailbox.setting).start(db).await;
         app.browser().sign_up("proven").await;
         app.browser().sign_up("unproven").await;
         prove_email(&app, "proven").await;
@@ -150,7 +149,7 @@ on_both_databases! {
     async fn p26_changing_to_a_taken_address_looks_like_changing_to_a_free_one(db: TestDb) {
         let mut mailbox = Mailbox::open();
         let app = TestApp::builder()
-            .set("AUTH_MAIL", mailbox.setting())
+            .set("AUTH_MAIL", &mailbox.setting)
             .set("AUTH_USER_CHANGE_EMAIL_ENABLED", true)
             .start(db).await;
         let ada = app.browser();

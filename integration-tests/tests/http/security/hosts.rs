@@ -1,10 +1,11 @@
 //! P66: what a request says of the host it was sent to.
 
 use actix_web::http::Method;
+use integration_tests::mail::Mailbox;
 use integration_tests::{APP_ORIGIN, BASE_URL, PASSWORD, TestApp, email, on_both_databases};
 use serde_json::json;
 
-use super::support::{Mailbox, listen};
+use super::support::listen;
 
 const EVIL: [&[(&str, &str)]; 9] = [
     &[("host", "evil.com")],
@@ -21,7 +22,7 @@ const EVIL: [&[(&str, &str)]; 9] = [
 on_both_databases! {
     async fn p66_a_mailed_link_leads_to_the_configured_address_whatever_the_host(db: TestDb) {
         let mut mailbox = Mailbox::open();
-        let app = TestApp::builder().set("AUTH_MAIL", mailbox.setting()).start(db).await;
+        let app = TestApp::builder().set("AUTH_MAIL", &mailbox.setting).start(db).await;
         let ada = app.browser();
         ada.sign_up("ada").await;
         for headers in EVIL {
@@ -34,14 +35,14 @@ on_both_databases! {
                 let mail = mailbox.next().await;
                 let url = mail["url"].as_str().unwrap();
                 assert!(url.starts_with(&format!("{BASE_URL}/api/auth/")), "{headers:?}: {url}");
-                assert!(!mail.to_string().contains("evil"), "{headers:?}: {mail}");
+                assert!(!mail.0.to_string().contains("evil"), "{headers:?}: {mail:?}");
             }
         }
     }
 
     async fn p66_the_target_of_a_request_does_not_change_a_mailed_link(db: TestDb) {
         let mut mailbox = Mailbox::open();
-        let app = TestApp::builder().set("AUTH_MAIL", mailbox.setting()).start(db).await;
+        let app = TestApp::builder().set("AUTH_MAIL", &mailbox.setting).start(db).await;
         app.browser().sign_up("ada").await;
         let server = listen(&app);
         let body = json!({ "email": email("ada") }).to_string();
@@ -62,6 +63,49 @@ on_both_databases! {
                 assert!(url.starts_with(&format!("{BASE_URL}/api/auth/reset-password/")), "{target}: {url}");
             } else {
                 assert!(matches!(reply.status, 400 | 404), "{target}: {}", reply.status);
+            }
+        }
+    }
+
+    async fn p66_no_other_mail_follows_the_host_either(db: TestDb) {
+        let mut mailbox = Mailbox::open();
+        let app = TestApp::builder()
+            .set("AUTH_MAIL", &mailbox.setting)
+            .set("AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_UP", true)
+            .set("AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION", true)
+            .set("AUTH_EMAIL_VERIFICATION_SEND_ON_SIGN_IN", true)
+            .set("AUTH_SIGN_IN_ATTEMPTS", 0)
+            .set("AUTH_USER_CHANGE_EMAIL_ENABLED", true)
+            .set("AUTH_USER_CHANGE_EMAIL_CONFIRMATION", true)
+            .set("AUTH_USER_DELETE_USER_ENABLED", true)
+            .set("AUTH_USER_DELETE_USER_VERIFICATION", true)
+            .start(db).await;
+        for (n, headers) in EVIL.into_iter().enumerate() {
+            let browser = app.browser();
+            let (address, new) = (email(&format!("ada{n}")), email(&format!("new{n}")));
+            let call = |method: Method, path: &str| {
+                let call = browser.absolute(method, path);
+                headers.iter().fold(call, |call, (name, value)| call.header(name, value))
+            };
+            let post = |path: &str, body| call(Method::POST, &format!("/api/auth{path}")).json(body).send();
+            let credentials = json!({ "name": "Ada", "email": address, "password": PASSWORD });
+            assert_eq!(post("/sign-up/email", credentials.clone()).await.status, 200, "{headers:?}");
+            let mut mails = vec![mailbox.next().await];
+            assert_eq!(post("/sign-in/email", credentials.clone()).await.status, 403, "{headers:?}");
+            mails.push(mailbox.next().await);
+            assert_eq!(call(Method::GET, mails[0].path()).send().await.header("location"), "/", "{headers:?}");
+            assert_eq!(post("/sign-in/email", credentials).await.status, 200, "{headers:?}");
+            assert_eq!(post("/delete-user", json!({})).await.status, 200, "{headers:?}");
+            mails.push(mailbox.next().await);
+            assert_eq!(post("/change-email", json!({ "newEmail": new })).await.status, 200, "{headers:?}");
+            mails.push(mailbox.next().await);
+            assert_eq!(call(Method::GET, mails[3].path()).send().await.header("location"), "/", "{headers:?}");
+            mails.push(mailbox.next().await);
+            let kinds: Vec<&str> = mails.iter().map(|mail| mail.text("type")).collect();
+            assert_eq!(kinds, ["verify-email", "verify-email", "delete-account", "change-email", "verify-email"]);
+            for mail in mails {
+                assert!(mail.text("url").starts_with(&format!("{BASE_URL}/api/auth/")), "{headers:?}: {mail:?}");
+                assert!(!mail.0.to_string().contains("evil"), "{headers:?}: {mail:?}");
             }
         }
     }

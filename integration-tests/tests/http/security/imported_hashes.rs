@@ -126,7 +126,7 @@ on_both_databases! {
     }
 
     async fn p15_the_right_password_opens_every_imported_hash_and_a_wrong_one_none(db: TestDb) {
-        let app = TestApp::builder().start(db).await;
+        let app = TestApp::builder().set("AUTH_SIGN_IN_ATTEMPTS", 0).start(db).await;
         app.browser().sign_up("ada").await;
         for (made_by, password, stored, rehash) in IMPORTED {
             store_hash(&app, &email("ada"), Some(stored)).await;
@@ -175,7 +175,7 @@ on_both_databases! {
 
     async fn p16_a_hash_that_is_none_or_too_expensive_is_a_wrong_password(db: TestDb) {
         let log = Log::capture();
-        let app = TestApp::builder().start(db).await;
+        let app = TestApp::builder().set("AUTH_SIGN_IN_ATTEMPTS", 0).start(db).await;
         app.browser().sign_up("ada").await;
         for stored in REFUSED {
             store_hash(&app, &email("ada"), Some(stored)).await;

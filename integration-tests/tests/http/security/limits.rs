@@ -150,7 +150,7 @@ on_both_databases! {
     }
 
     async fn p64_no_spelling_of_the_path_is_a_way_around_the_limit(db: TestDb) {
-        let app = limited().start(db).await;
+        let app = limited().set("AUTH_SIGN_IN_ATTEMPTS", 0).start(db).await;
         app.browser().sign_up("ada").await;
         for (n, spelling) in SPELLINGS.into_iter().enumerate() {
             let address = format!("203.0.113.{n}");

@@ -33,9 +33,13 @@
 //! | P43 | deleted users | [`sessions`] |
 //! | P44, P45 | other people's things; changing a password | [`ownership`] |
 //! | P46 | fresh sessions | [`sessions`] |
+//! | P47–P49 | tokens of a password reset | [`tokens`]; the flow: `reset_password.rs`, `password_reset_flow.rs` |
+//! | P50 | one mail's token for another purpose | [`tokens`] |
+//! | P51 | forged and outdated proofs of an address | [`tokens`] |
 //! | P63 | rate limits | [`limits`]; `rate_limit/tests.rs`, `client_ip/tests.rs` |
 //! | P64 | spellings of paths | [`limits`] |
 //! | P66 | `Host` | [`hosts`] |
+//! | P67 | guesses from many addresses | [`stuffing`]; the settings: `sign_in_throttle.rs` |
 //! | P68 | sizes | [`sizes`]; slow clients: process tests |
 //! | P69 | JSON | [`sizes`]; `extract/body.rs` |
 //! | P70 | the log | [`logs`] |
@@ -55,4 +59,6 @@ mod redirects;
 mod sessions;
 mod sign_up;
 mod sizes;
+mod stuffing;
 mod support;
+mod tokens;

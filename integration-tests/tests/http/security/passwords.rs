@@ -140,6 +140,7 @@ on_both_databases! {
         let app = TestApp::builder()
             .set("AUTH_HASH_THREADS", 1)
             .set("AUTH_HASH_QUEUE", HASH_QUEUE)
+            .set("AUTH_SIGN_IN_ATTEMPTS", 0)
             .start(db).await;
         let ada = app.browser();
         ada.sign_up("ada").await;

@@ -1,10 +1,11 @@
 //! P29–P34: addresses a browser could be led to.
 
 use actix_web::http::Method;
+use integration_tests::mail::Mailbox;
 use integration_tests::{PASSWORD, Reply, TestApp, email, on_both_databases};
 use serde_json::{Value, json};
 
-use super::support::{Mailbox, encode, rows};
+use super::support::{encode, rows};
 
 /// Paths that browsers read as another host (P29).
 const OTHER_HOSTS: [&str; 13] = [
@@ -179,7 +180,7 @@ on_both_databases! {
     async fn p34_every_member_and_parameter_with_an_address_is_checked(db: TestDb) {
         let mailbox = Mailbox::open();
         let app = TestApp::builder()
-            .set("AUTH_MAIL", mailbox.setting())
+            .set("AUTH_MAIL", &mailbox.setting)
             .set("AUTH_USER_DELETE_USER_ENABLED", true)
             .set("AUTH_USER_CHANGE_EMAIL_ENABLED", true)
             .start(db).await;

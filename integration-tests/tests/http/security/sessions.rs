@@ -3,10 +3,11 @@
 use actix_web::http::Method;
 use auth_sidecar::cookies::sign::sign;
 use auth_sidecar::secrets::Secret;
+use integration_tests::mail::Mailbox;
 use integration_tests::{Browser, PASSWORD, SECRET, TestApp, email, on_both_databases};
 use serde_json::{Value, json};
 
-use super::support::{Mailbox, Rows, credential, rows, session, token};
+use super::support::{Rows, credential, rows, session, token};
 
 const DAY: i64 = 86_400;
 
@@ -79,7 +80,7 @@ on_both_databases! {
     async fn p41_no_answer_with_a_session_or_token_may_be_kept_by_a_cache(db: TestDb) {
         let mailbox = Mailbox::open();
         let app = TestApp::builder()
-            .set("AUTH_MAIL", mailbox.setting())
+            .set("AUTH_MAIL", &mailbox.setting)
             .set("AUTH_USER_CHANGE_EMAIL_ENABLED", true)
             .set("AUTH_USER_DELETE_USER_ENABLED", true)
             .start(db).await;
@@ -171,7 +172,7 @@ on_both_databases! {
     async fn p43_a_deleted_user_leaves_nothing_that_still_works(db: TestDb) {
         let mut mailbox = Mailbox::open();
         let app = TestApp::builder()
-            .set("AUTH_MAIL", mailbox.setting())
+            .set("AUTH_MAIL", &mailbox.setting)
             .set("AUTH_USER_DELETE_USER_ENABLED", true)
             .start(db).await;
         let (ada, phone) = (app.browser(), app.browser());
@@ -209,7 +210,7 @@ on_both_databases! {
     async fn p43_the_rows_of_a_deleted_user_are_gone(db: TestDb) {
         let mut mailbox = Mailbox::open();
         let app = TestApp::builder()
-            .set("AUTH_MAIL", mailbox.setting())
+            .set("AUTH_MAIL", &mailbox.setting)
             .set("AUTH_USER_DELETE_USER_ENABLED", true)
             .start(db).await;
         let ada = app.browser();

@@ -7,10 +7,11 @@ use auth_sidecar::cookies::sign::sign;
 use auth_sidecar::extract::body::MediaTypes;
 use auth_sidecar::routes::{PROFILE_ROUTES, ROUTES};
 use futures_util::future::join_all;
+use integration_tests::mail::Mailbox;
 use integration_tests::{Browser, PASSWORD, TestApp, email, on_both_databases};
 use serde_json::{Value, json};
 
-use super::support::{Mailbox, Rows, credential, encode, listen, rows, session, sql, token};
+use super::support::{Rows, credential, encode, listen, rows, session, sql, token};
 
 const NOTHING: Rows = Rows { users: 0, accounts: 0, sessions: 0, verifications: 0 };
 const ONE_USER: Rows = Rows { users: 1, accounts: 1, sessions: 1, verifications: 0 };
@@ -56,7 +57,7 @@ on_both_databases! {
     async fn p05_changing_to_the_own_address_in_another_case_is_no_change(db: TestDb) {
         let mailbox = Mailbox::open();
         let app = TestApp::builder()
-            .set("AUTH_MAIL", mailbox.setting())
+            .set("AUTH_MAIL", &mailbox.setting)
             .set("AUTH_USER_CHANGE_EMAIL_ENABLED", true)
             .start(db).await;
         let ada = app.browser();
@@ -293,7 +294,7 @@ async fn sign_up_as(browser: &Browser, address: &str) {
 
 fn everything_on(mailbox: &Mailbox) -> integration_tests::Builder {
     TestApp::builder()
-        .set("AUTH_MAIL", mailbox.setting())
+        .set("AUTH_MAIL", &mailbox.setting)
         .set("AUTH_USER_CHANGE_EMAIL_ENABLED", true)
         .set("AUTH_USER_DELETE_USER_ENABLED", true)
 }

@@ -16,9 +16,7 @@ use diesel::prelude::*;
 use integration_tests::{Browser, Reply, TestApp};
 use schema::tables::{accounts, sessions, users, verifications};
 use schema::{Account, Session, User};
-use serde_json::Value;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -187,33 +185,6 @@ fn exchange(address: SocketAddr, request: &[u8]) -> RawReply {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     RawReply { status, text }
-}
-
-/// Catches mails: the other end of `AUTH_MAIL=webhook+http://…`.
-pub struct Mailbox {
-    server: Listening,
-    mails: UnboundedReceiver<Value>,
-}
-
-impl Mailbox {
-    pub fn open() -> Self {
-        let (sender, mails) = unbounded_channel();
-        let catch = move |mail: web::Json<Value>| {
-            let caught = sender.send(mail.into_inner());
-            async move { if caught.is_ok() { HttpResponse::Ok().finish() } else { HttpResponse::Gone().finish() } }
-        };
-        let server = listening!(HttpServer::new(move || App::new().default_service(web::to(catch.clone()))));
-        Self { server, mails }
-    }
-
-    /// The value of `AUTH_MAIL`.
-    pub fn setting(&self) -> String {
-        format!("webhook+http://{}/mail", self.server.address)
-    }
-
-    pub async fn next(&mut self) -> Value {
-        tokio::time::timeout(PATIENCE, self.mails.recv()).await.expect("a mail comes").unwrap()
-    }
 }
 
 /// A webhook that takes a mail and never answers.
