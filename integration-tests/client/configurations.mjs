@@ -76,7 +76,7 @@ const all = {
     emailAndPassword: { resetPasswordTokenExpiresIn: 600, revokeSessionsOnPasswordReset: true },
     user: { changeEmail: { sendChangeEmailConfirmation: true } },
   }),
-  'mail-cache': merge(mail, cache('compact')),
+  'mail-cache': merge(mail, merge(cache('compact'), { emailVerification: { autoSignInAfterVerification: true } })),
   'mail-at-once': merge(mail, { emailVerification: { sendOnSignUp: true }, user: { changeEmail: { updateEmailWithoutVerification: true } } }),
   'mail-short': merge(mail, {
     emailAndPassword: { resetPasswordTokenExpiresIn: 1 },

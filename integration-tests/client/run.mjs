@@ -81,7 +81,11 @@ async function load() {
 /** One process of the package for all configurations. */
 async function openReference() {
   const mailbox = await openMailbox();
-  const child = fork(path.join(here, 'reference.mjs'), { env: { ...process.env, NODE_ENV: 'production', REFERENCE_CONFIGURATION: '' } });
+  const child = fork(path.join(here, 'reference.mjs'), {
+    env: { ...process.env, NODE_ENV: 'production', REFERENCE_CONFIGURATION: '' },
+    // It prints the exceptions behind its 500s.
+    stdio: ['ignore', 'inherit', process.env.REFERENCE_LOG ? 'inherit' : 'ignore', 'ipc'],
+  });
   const waiting = new Map();
   child.on('message', ({ name, url, error }) => (error ? waiting.get(name).reject(new Error(error)) : waiting.get(name).resolve({ url })));
   child.on('exit', (code) => waiting.forEach(({ reject }) => reject(new Error(`the reference ended (${code})`))));

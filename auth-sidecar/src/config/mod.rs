@@ -219,6 +219,9 @@ impl Config {
         };
         let mail = mail::read(r, dev, own_origin);
         let mail_is_off = mail.as_ref().is_some_and(|mail| matches!(mail.transport, MailTransport::Off));
+        if mail_is_off && user.delete_user_verification {
+            r.warn("AUTH_USER_DELETE_USER_VERIFICATION is true but AUTH_MAIL is off: users are deleted without a link");
+        }
         if mail_is_off && email_password.require_verification {
             r.warn(
                 "AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION is true but AUTH_MAIL is off: new users can never sign in",

@@ -70,6 +70,13 @@ impl CurrentSession {
         self.user.get("emailVerified").and_then(Value::as_bool) == Some(true)
     }
 
+    /// Brings address and proof up to date, every member in its place.
+    pub fn set_email(&mut self, email: &str, verified: bool) {
+        self.email = email.to_owned();
+        self.user.insert("email".to_owned(), email.into());
+        self.user.insert("emailVerified".to_owned(), verified.into());
+    }
+
     /// The `{session, user}` object.
     #[must_use]
     pub fn into_wire(self) -> Map<String, Value> {

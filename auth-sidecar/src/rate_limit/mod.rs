@@ -75,6 +75,11 @@ impl RateLimiter {
         }
     }
 
+    /// Begins anew for this client and path.
+    pub fn forget(&self, client: &str, path: &str) {
+        self.store.forget(client, path);
+    }
+
     /// How many counters are held at the moment.
     #[must_use]
     pub fn len(&self) -> usize {

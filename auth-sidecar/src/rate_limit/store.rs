@@ -31,11 +31,22 @@ impl Store {
 
     /// Counts one request, unless the rule refuses it. A key always comes with the same rule.
     pub(super) fn consume(&self, client: &str, path: &str, rule: Rule, now_ms: i64) -> Result<(), RetryAfter> {
+        let (key, shard) = self.find(client, path);
+        lock(shard).consume(key, rule, now_ms)
+    }
+
+    /// Drops a counter.
+    pub(super) fn forget(&self, client: &str, path: &str) {
+        let (key, shard) = self.find(client, path);
+        lock(shard).forget(key);
+    }
+
+    fn find(&self, client: &str, path: &str) -> (u64, &Mutex<Shard>) {
         let key = self.hasher.hash_one((client, path));
         let [first, ..] = key.to_le_bytes();
         #[expect(clippy::indexing_slicing, reason = "a remainder is below its divisor")]
         let shard = &self.shards[usize::from(first) % SHARDS];
-        lock(shard).consume(key, rule, now_ms)
+        (key, shard)
     }
 
     /// How many counters are held, expired ones that no request has met yet included.
@@ -81,6 +92,12 @@ struct Entry {
 type Rank = (i64, u64);
 
 impl Shard {
+    fn forget(&mut self, key: u64) {
+        if let Some(entry) = self.entries.get(&key).copied() {
+            self.remove(key, entry);
+        }
+    }
+
     /// Upstream `decideConsume`, its memory store around it.
     fn consume(&mut self, key: u64, rule: Rule, now_ms: i64) -> Result<(), RetryAfter> {
         self.drop_expired(now_ms);

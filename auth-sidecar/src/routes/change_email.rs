@@ -9,7 +9,6 @@ use crate::error::{ApiError, codes};
 use crate::extract::Check;
 use crate::flows::email_tokens::{CHANGE_CONFIRMATION, CHANGE_VERIFICATION, EmailToken};
 use crate::mail::{Mail, MailKind};
-use crate::wire;
 
 /// Changes the user's address: at once while it is unproven and that is allowed, else by a link
 /// mailed to the new one. A taken address gives the same answer.
@@ -76,7 +75,7 @@ pub async fn change_email(cx: &mut Context) -> Result<Answer, ApiError> {
     match updated {
         Ok(Some(user)) => {
             cx.app.mailer.wake();
-            current.user = wire::user(&user, &cx.app.config.fields);
+            current.set_email(&user.email, user.email_verified);
             cx.set_session_cookie(&current, None);
             if cx.app.mailer.is_on() {
                 EmailToken::proof(&user.email, &user.id).mail(cx, &user.email, callback_url.as_deref()).await?;

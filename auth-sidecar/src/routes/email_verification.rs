@@ -114,7 +114,7 @@ async fn prove_email(cx: &mut Context, token: &EmailToken, callback: Option<&str
         let current = CurrentSession::from_rows(&cx.app, &session, &user);
         cx.set_session_cookie(&current, None);
     } else if let Some(mut current) = current {
-        current.user = wire::user(&user, &cx.app.config.fields);
+        current.set_email(&user.email, user.email_verified);
         cx.set_session_cookie(&current, None);
     }
     done(callback, json!({ "status": true, "user": Value::Null }))
@@ -214,7 +214,7 @@ async fn take_address(
     };
     let user = wire::user(&updated, &cx.app.config.fields);
     if let Some(mut current) = current {
-        current.user = user.clone();
+        current.set_email(&updated.email, updated.email_verified);
         cx.set_session_cookie(&current, None);
     }
     done(callback, json!({ "status": true, "user": Value::Object(user) }))

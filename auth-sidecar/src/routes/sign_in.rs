@@ -81,7 +81,7 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
     cx.check_password_not_too_long(&body.password)?;
 
     let email = body.email.to_lowercase();
-    cx.take_sign_in_attempt(&email).await?;
+    let attempt = cx.take_sign_in_attempt(&email).await?;
     let found = cx.app.db.read(move |conn| accounts::find_user_with_credential(conn, &email)).await?;
     let (user, account) = match found {
         Some((user, account)) => (Some(user), account),
@@ -123,6 +123,7 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
     if !signed_in {
         return Err(wrong_email_or_password());
     }
+    cx.give_sign_in_attempts_back(&attempt);
     let current = CurrentSession::from_rows(&cx.app, &session, &user);
     cx.user_id = Some(user.id);
     cx.set_session_cookie(&current, Some(body.remember));

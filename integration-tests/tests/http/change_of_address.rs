@@ -103,6 +103,23 @@ on_both_databases! {
         assert_eq!(address(&app).await, (NEW.to_owned(), 0));
     }
 
+    async fn a_change_asked_for_before_the_mailbox_was_proven_dies_with_the_proof(db: TestDb) {
+        // Somebody signs up with ada's address and has a link mailed to their own.
+        let (app, ada, mut mailbox) = with_mailbox(db, &[ON, CONFIRM, NOTICES]).await;
+        assert_eq!(ask(&ada, NEW).await, status_true());
+        let taking = mailbox.of("verify-email").await;
+        assert_eq!(taking["to"], NEW);
+        ada.post("/send-verification-email", json!({ "email": OLD })).await;
+        follow(&app.browser(), &mailbox.of("verify-email").await).await;
+        for browser in [&ada, &app.browser()] {
+            assert_eq!(follow(browser, &taking).await.header("location"), "/done?error=INVALID_TOKEN");
+        }
+        assert_eq!(address(&app).await, (OLD.to_owned(), 1));
+        // Asked for anew, by a proven address.
+        follow(&ada, &proof(&ada, &mut mailbox).await).await;
+        assert_eq!(address(&app).await, (NEW.to_owned(), 1));
+    }
+
     async fn each_step_ends_after_an_hour(db: TestDb) {
         let (app, ada, mut mailbox) = open(db).await;
         let approval = approval(&ada, &mut mailbox).await;

@@ -87,12 +87,20 @@ on_both_databases! {
     async fn who_is_signed_in_from_an_address_is_let_through_from_there(db: TestDb) {
         let (app, _ada) = with_ada(db, &[THREE]).await;
         assert_eq!(sign_in(&app, "ada", PASSWORD, "198.51.100.7").await.status.as_u16(), 200);
-        assert_eq!(statuses(&app, "ada", "203.0.113.1", 3).await, [401, 401, 429]);
+        assert_eq!(statuses(&app, "ada", "203.0.113.1", 4).await, [401, 401, 401, 429]);
         assert_eq!(sign_in(&app, "ada", PASSWORD, "198.51.100.8").await.status.as_u16(), 429);
         assert_eq!(sign_in(&app, "ada", PASSWORD, "198.51.100.7").await.status.as_u16(), 200);
-        // That door has a bucket, too.
-        assert_eq!(statuses(&app, "ada", "198.51.100.7", 3).await, [401, 401, 429]);
+        // That door has a bucket, too; the common one stays empty.
+        assert_eq!(statuses(&app, "ada", "198.51.100.7", 4).await, [401, 401, 401, 429]);
         assert_eq!(sign_in(&app, "ada", PASSWORD, "198.51.100.7").await.status.as_u16(), 429);
+    }
+
+    async fn a_right_password_gives_the_attempts_back(db: TestDb) {
+        let (app, _ada) = with_ada(db, &[THREE]).await;
+        for _ in 0..3 {
+            assert_eq!(statuses(&app, "ada", "203.0.113.1", 2).await, [401; 2]);
+            assert_eq!(sign_in(&app, "ada", PASSWORD, "203.0.113.1").await.status.as_u16(), 200);
+        }
     }
 
     async fn a_session_that_is_over_or_somebody_elses_opens_no_door(db: TestDb) {

@@ -65,7 +65,7 @@ pub(super) static PROCESS: Group = Group {
             Seconds(1, 86_400),
             Value("10m"),
             "1h",
-            "Pause between two rounds of removing sessions, links and mails that are over.",
+            "Pause between two rounds of removing sessions and links that are over.",
         ),
         row(
             "AUTH_DEV",
