@@ -74,7 +74,7 @@ on_both_databases! {
         assert_eq!(rows.len(), 1);
     }
 
-    async fn a_reset_is_answered_while_the_mail_server_is_down(db: TestDb) {
+    async fn r27_a_reset_is_answered_while_the_mail_server_is_down(db: TestDb) {
         let mut server = SmtpServer::start(0, Encryption::None, Mood::RefuseData("451 later")).await;
         let app = app(db, &server, &[]).await;
         app.browser().sign_up("ada").await;

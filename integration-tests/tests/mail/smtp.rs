@@ -114,7 +114,7 @@ async fn a_server_that_does_not_encrypt_learns_nothing_unless_that_is_allowed() 
 }
 
 #[actix_web::test]
-async fn a_mail_waits_for_a_server_that_is_down() {
+async fn r27_a_mail_waits_for_a_server_that_is_down() {
     let (socket, port) = socket_without_listener();
     let outbox = Outbox::smtp(db().await, port);
     outbox.put(&reset("ada@example.com")).await;
@@ -178,7 +178,7 @@ async fn a_mail_that_is_refused_for_good_is_not_tried_again() {
 }
 
 #[actix_web::test]
-async fn a_recipient_that_is_refused_for_now_is_tried_again() {
+async fn r27_a_recipient_that_is_refused_for_now_is_tried_again() {
     let mut server = plain(Mood::RefuseRecipient("450 greylisted")).await;
     let outbox = Outbox::smtp(db().await, server.port);
     outbox.put(&reset("ada@example.com")).await;
@@ -203,7 +203,7 @@ async fn a_wrong_password_is_ours_to_set_right_and_is_not_kept_with_the_reason()
 }
 
 #[actix_web::test]
-async fn a_server_that_hangs_is_left_after_thirty_seconds() {
+async fn r27_a_server_that_hangs_is_left_after_thirty_seconds() {
     let server = plain(Mood::Hang).await;
     let outbox = Outbox::smtp(db().await, server.port);
     // From here on time passes by itself whenever everybody waits.

@@ -67,12 +67,12 @@ fn a_mail_survives_a_killed_process_and_a_mail_server_that_is_down(backend: Back
 }
 
 #[test]
-fn a_mail_survives_a_killed_process_on_sqlite() {
+fn r27_a_mail_survives_a_killed_process_on_sqlite() {
     a_mail_survives_a_killed_process_and_a_mail_server_that_is_down(Backend::Sqlite);
 }
 
 #[test]
-fn a_mail_survives_a_killed_process_on_postgres() {
+fn r27_a_mail_survives_a_killed_process_on_postgres() {
     a_mail_survives_a_killed_process_and_a_mail_server_that_is_down(Backend::Postgres);
 }
 
