@@ -2,11 +2,13 @@
 
 use actix_web::http::StatusCode;
 use chrono::NaiveDateTime;
-use schema::{Account, accounts};
+use diesel::QueryResult;
+use schema::{Account, AnyConnection, MailRow, User, accounts, mails, sessions, verifications};
 
 use crate::context::Context;
 use crate::error::{ApiError, codes};
 use crate::ids::generate_id;
+use crate::mail::{Mail, MailKind};
 use crate::password::Verdict;
 
 /// The provider id of an account that signs in with a password.
@@ -32,7 +34,49 @@ pub fn new_account(user_id: &str, hash: String, now: NaiveDateTime) -> Account {
     }
 }
 
+/// What a new password set by a mailed proof brings with it, whatever the proof was
+/// (upstream `utils/password`, `resetCredentialPassword`).
+pub struct PasswordReset {
+    hash: String,
+    revoke_sessions: bool,
+    notice: Option<MailRow>,
+    now: NaiveDateTime,
+}
+
+impl PasswordReset {
+    /// Writes it in the transaction that spends the proof: the hash, into an account that is made
+    /// when there is none; the end of the user's other links (upstream leaves them good) and, where
+    /// that is set, sessions; the notice.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn write(self, conn: &mut AnyConnection, user_id: &str) -> QueryResult<()> {
+        match accounts::find_credential_account(conn, user_id)? {
+            Some(account) => accounts::update_password(conn, &account.id, &self.hash, self.now).map(drop)?,
+            None => accounts::insert_account(conn, &new_account(user_id, self.hash, self.now))?,
+        }
+        verifications::delete_reset_tokens(conn, user_id)?;
+        if self.revoke_sessions {
+            sessions::delete_user_sessions(conn, user_id)?;
+        }
+        self.notice.iter().try_for_each(|notice| mails::insert_mail(conn, notice))
+    }
+}
+
 impl Context {
+    /// A new password for `user`, to be written with the proof that allows it; wake the mailer then.
+    #[must_use]
+    pub fn password_reset(&self, user: &User, hash: String) -> PasswordReset {
+        let now = self.app.clock.now();
+        let notice = Mail { name: Some(user.name.clone()), ..Mail::new(MailKind::PasswordChanged, &user.email) };
+        PasswordReset {
+            hash,
+            revoke_sessions: self.app.config.email_password.revoke_sessions_on_reset,
+            notice: self.app.mailer.row(&notice, now),
+            now,
+        }
+    }
+
     /// 400 `PASSWORD_TOO_SHORT` below the configured minimum, in UTF-16 units.
     ///
     /// # Errors

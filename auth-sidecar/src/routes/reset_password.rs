@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use chrono::NaiveDateTime;
-use schema::{AnyConnection, Db, Verification, accounts, mails, sessions, users, verifications};
+use schema::{Db, Verification, mails, users, verifications};
 use serde_json::json;
 use url::Url;
 
@@ -13,7 +13,6 @@ use crate::context::Context;
 use crate::cookies::sign::encode_uri_component;
 use crate::error::{ApiError, codes};
 use crate::extract::Check;
-use crate::flows::credentials::new_account;
 use crate::ids::{generate_id, random_string};
 use crate::links::set_query;
 use crate::mail::{Mail, MailKind, Mailer};
@@ -124,9 +123,7 @@ pub async fn reset_password(cx: &mut Context) -> Result<Answer, ApiError> {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::USER_NOT_FOUND));
     };
     let hash = cx.app.hasher.hash(new_password).await?;
-    let notice = Mail { name: Some(user.name), ..Mail::new(MailKind::PasswordChanged, user.email) };
-    let notice = cx.app.mailer.row(&notice, now);
-    let revoke_sessions = cx.app.config.email_password.revoke_sessions_on_reset;
+    let reset = cx.password_reset(&user, hash);
     let consumed = cx
         .app
         .db
@@ -134,35 +131,12 @@ pub async fn reset_password(cx: &mut Context) -> Result<Answer, ApiError> {
             if !verifications::consume_verification(conn, &row)? {
                 return Ok(false);
             }
-            set_password(conn, &row.value, hash, now)?;
-            // upstream leaves the user's other links good.
-            verifications::delete_reset_tokens(conn, &row.value)?;
-            if revoke_sessions {
-                sessions::delete_user_sessions(conn, &row.value)?;
-            }
-            notice.iter().try_for_each(|notice| mails::insert_mail(conn, notice))?;
+            reset.write(conn, &user.id)?;
             Ok(true)
         })
         .await?;
     cx.app.mailer.wake();
     if consumed { Ok(Answer::status_true()) } else { Err(invalid()) }
-}
-
-/// Sets the password's hash of the user's account, which is made when there is none.
-///
-/// # Errors
-/// When the database fails.
-pub fn set_password(
-    conn: &mut AnyConnection,
-    user_id: &str,
-    hash: String,
-    now: NaiveDateTime,
-) -> diesel::QueryResult<()> {
-    if let Some(account) = accounts::find_credential_account(conn, user_id)? {
-        accounts::update_password(conn, &account.id, &hash, now)?;
-        return Ok(());
-    }
-    accounts::insert_account(conn, &new_account(user_id, hash, now))
 }
 
 fn identifier(token: &str) -> String {

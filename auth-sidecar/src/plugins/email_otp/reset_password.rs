@@ -1,15 +1,14 @@
 //! `POST /email-otp/reset-password` (upstream `plugins/email-otp/routes`, `resetPasswordEmailOTP`, and
 //! `utils/password`, `resetCredentialPassword`).
 
-use schema::{mails, sessions, users, verifications};
+use schema::users;
 
 use super::otp::Guess;
 use super::{OtpType, check_email, settings, success, user_not_found};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::extract::Check;
-use crate::mail::{Mail, MailKind};
-use crate::routes::{Answer, reset_password::set_password};
+use crate::routes::Answer;
 
 /// Sets a new password, given the mailed code; the address counts as proven from then on.
 ///
@@ -39,9 +38,7 @@ pub async fn reset_password(cx: &mut Context) -> Result<Answer, ApiError> {
         })
         .await??;
     let hash = cx.app.hasher.hash(password).await?;
-    let notice = Mail { name: Some(user.name), ..Mail::new(MailKind::PasswordChanged, &user.email) };
-    let notice = cx.app.mailer.row(&notice, now);
-    let revoke_sessions = cx.app.config.email_password.revoke_sessions_on_reset;
+    let reset = cx.password_reset(&user, hash);
     cx.app
         .db
         .write(move |conn| {
@@ -52,13 +49,7 @@ pub async fn reset_password(cx: &mut Context) -> Result<Answer, ApiError> {
                 return Ok(Err(user_not_found()));
             }
             users::prove_email(conn, &user.id, &user.email, now)?;
-            set_password(conn, &user.id, hash, now)?;
-            // upstream leaves links mailed for the same purpose good.
-            verifications::delete_reset_tokens(conn, &user.id)?;
-            if revoke_sessions {
-                sessions::delete_user_sessions(conn, &user.id)?;
-            }
-            notice.iter().try_for_each(|notice| mails::insert_mail(conn, notice))?;
+            reset.write(conn, &user.id)?;
             Ok(Ok(()))
         })
         .await??;
