@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderName, HeaderValue};
 use actix_web::web;
 use serde_json::{Map, Value};
 
@@ -46,6 +46,14 @@ impl Context {
     pub fn set_header(&mut self, name: HeaderName, value: &str) {
         self.headers.retain(|(n, _)| n != name);
         self.headers.push((name, header_value(value)));
+    }
+
+    /// Lets a page on another origin read a header of the answer.
+    pub fn expose_header(&mut self, name: HeaderName) {
+        let exposed = self.headers.iter().find(|(n, _)| n == ACCESS_CONTROL_EXPOSE_HEADERS);
+        let exposed = exposed.and_then(|(_, value)| value.to_str().ok());
+        let exposed = exposed.map_or_else(|| name.to_string(), |before| format!("{before}, {name}"));
+        self.set_header(ACCESS_CONTROL_EXPOSE_HEADERS, &exposed);
     }
 
     /// The client's address as the configured headers tell it.

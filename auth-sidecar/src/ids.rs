@@ -30,6 +30,12 @@ pub fn random_letters(length: usize) -> String {
     draw(length, b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }
 
+/// `length` characters of `a-z 0-9 A-Z - _`, drawn in the same way.
+#[must_use]
+pub fn random_url_safe(length: usize) -> String {
+    draw(length, b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
+}
+
 /// `length` digits, drawn in the same way.
 #[must_use]
 pub fn random_digits(length: usize) -> String {

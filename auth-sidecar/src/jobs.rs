@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
-use schema::{AnyConnection, Db, DbError, sessions, verifications};
+use schema::{AnyConnection, Db, DbError, jwks, sessions, verifications};
 
+use crate::clock::plus_seconds;
+use crate::config::Config;
 use crate::state::AppState;
 
 /// Rows removed in one transaction.
@@ -16,7 +18,7 @@ const BATCH: i64 = 500;
 pub async fn purge(app: Arc<AppState>) {
     let pause = Duration::from_secs(app.config.purge_interval);
     while !app.is_draining() {
-        match purge_once(&app.db, app.clock.now()).await {
+        match purge_once(&app.db, &app.config, app.clock.now()).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed what was over"),
             // The next round finds it again.
@@ -26,14 +28,22 @@ pub async fn purge(app: Arc<AppState>) {
     }
 }
 
-/// One round: sessions and verifications that ended before `now`; returns the number of rows.
+/// One round: sessions and verifications that ended before `now`, and signing keys past their grace; returns the
+/// number of rows.
 ///
 /// # Errors
 /// When the database fails; what was removed before stays removed.
-pub async fn purge_once(db: &Db, now: NaiveDateTime) -> Result<usize, DbError> {
+pub async fn purge_once(db: &Db, config: &Config, now: NaiveDateTime) -> Result<usize, DbError> {
     let sessions = in_batches(db, move |conn| sessions::purge_sessions(conn, now, BATCH)).await?;
     let verifications = in_batches(db, move |conn| verifications::purge_verifications(conn, now, BATCH)).await?;
-    Ok(sessions + verifications)
+    let keys = match &config.plugins.jwt {
+        Some(settings) => {
+            let before = plus_seconds(now, -settings.grace_period);
+            in_batches(db, move |conn| jwks::purge_keys(conn, before, BATCH)).await?
+        }
+        None => 0,
+    };
+    Ok(sessions + verifications + keys)
 }
 
 async fn in_batches(

@@ -9,7 +9,7 @@
 //! - [`cli`]: the subcommands
 //! - [`config`], [`fields`]: settings from the environment, and the declared fields
 //! - [`context`], [`extract`], [`wire`], [`error`]: a request, its input, its output, its failure
-//! - [`cookies`], [`secrets`], [`password`]: sessions on the wire, keys, hashes
+//! - [`cookies`], [`secrets`], [`encryption`], [`password`]: sessions on the wire, keys, hashes
 //! - [`origins`], [`client_ip`], [`rate_limit`], [`email_form`]: who may ask, and how often
 //! - [`clock`], [`ids`], [`links`], [`mail`], [`jobs`], [`telemetry`]: the rest
 
@@ -21,6 +21,7 @@ pub mod config;
 pub mod context;
 pub mod cookies;
 pub mod email_form;
+pub mod encryption;
 pub mod error;
 pub mod extract;
 pub mod fields;

@@ -24,7 +24,7 @@ use crate::extract::body::read_body;
 use crate::extract::check::has_nul;
 use crate::ids::random_string;
 use crate::origins::{OriginRefusal, UrlLabel, UrlRefusal, check_urls};
-use crate::plugins;
+use crate::plugins::{self, bearer, jwt};
 use crate::rate_limit::{RetryAfter, normalize_pathname};
 use crate::routes::{self, Answer, AnswerBody, Route, profile_api};
 use crate::state::AppState;
@@ -124,7 +124,8 @@ async fn walk(
         };
     }
     // Without addresses everybody would share one bucket: upstream does not limit then.
-    if !config.client_ip.disabled {
+    let is_gateway = place.profile_face && place.normalized == profile_api::GATEWAY_CHECK;
+    if !config.client_ip.disabled && !is_gateway {
         let ip = client_ip(&config.client_ip, |name| header(request, name));
         if let Err(after) = app.limiter.check(ip.as_deref(), &place.normalized, app.clock.now_ms()) {
             return too_many_requests(&mut HttpResponse::TooManyRequests(), after, place.profile_face);
@@ -147,15 +148,17 @@ async fn walk(
         headers: Vec::new(),
         user_id: None,
     };
-    if place.profile_face {
-        profile_api::accept_bearer(&mut cx);
+    let plugin = config.plugins.bearer.as_ref();
+    if place.profile_face || plugin.is_some() {
+        bearer::accept_bearer(&mut cx, plugin.is_some_and(|settings| settings.require_signature));
     }
     let result = run(&mut cx, route, payload).await;
+    if plugin.is_some() {
+        bearer::set_auth_token(&mut cx);
+    }
     log.user_id = cx.user_id.take();
     let result = if place.profile_face { result.map_err(profile_api::coded) } else { result };
-    if let Err(ApiError::Internal(cause) | ApiError::Unavailable(cause)) = &result {
-        log.failure = Some(cause.to_string());
-    }
+    log.failure = result.as_ref().err().and_then(ApiError::cause).map(ToString::to_string);
     respond(&cx, &place, route, result)
 }
 
@@ -195,12 +198,16 @@ fn parse_target(request: &HttpRequest) -> Option<(String, Map<String, Value>)> {
 }
 
 fn find_place(app: &AppState, method: &Method, path: &str) -> Place {
+    if path == jwt::WELL_KNOWN {
+        let route = plugins::find(&app.config.plugins, method, path);
+        return Place { normalized: path.to_owned(), route, profile_face: false };
+    }
     if let Some(prefix) = &app.config.http.api_prefix
         && let Some(below) = path.strip_prefix(prefix.as_str())
         && (below.is_empty() || below.starts_with('/'))
     {
         let route = routes::find(routes::PROFILE_ROUTES, method, below);
-        return Place { normalized: profile_api::limited_as(below).to_owned(), route, profile_face: true };
+        return Place { normalized: profile_api::limited_as(method, below).to_owned(), route, profile_face: true };
     }
     let base_path = app.config.base_path.as_str();
     let below = path.strip_prefix(base_path).filter(|below| below.starts_with('/'));
@@ -232,6 +239,7 @@ fn respond(cx: &Context, place: &Place, route: &Route, result: Result<Answer, Ap
     }
     match result {
         Ok(Answer { body: AnswerBody::Json(body), .. }) => json(&mut response, body.to_string()),
+        Ok(Answer { body: AnswerBody::Empty, .. }) => response.finish(),
         Ok(Answer { body: AnswerBody::Html(page), .. }) => {
             response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/html")));
             response.body(page)

@@ -13,6 +13,7 @@ use crate::fields::{Action, parse_input};
 use crate::mail::Mailer;
 use crate::origins::TrustedOrigins;
 use crate::password::Hasher;
+use crate::plugins::jwt::keyring::Keyring;
 use crate::rate_limit::RateLimiter;
 use crate::wire::declared::json_part;
 
@@ -30,6 +31,8 @@ pub struct AppState {
     pub limiter: RateLimiter,
     /// Attempts at each account's password.
     pub throttle: RateLimiter,
+    /// The key that signs tokens for other services.
+    pub keyring: Keyring,
     /// The outbox.
     pub mailer: Mailer,
     /// Whom we trust.
@@ -54,6 +57,7 @@ impl AppState {
             limiter: RateLimiter::new(config.rate_limit.clone()).with_plugins(config.plugins.rate_limits()),
             throttle: RateLimiter::new(config.sign_in_throttle.clone()),
             origins: TrustedOrigins::new(config.trusted_origins.clone()),
+            keyring: Keyring::default(),
             session_defaults: Value::Object(defaults).to_string(),
             mailer: Mailer::new(config.mail.clone())?,
             config,

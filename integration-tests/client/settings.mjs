@@ -2,20 +2,21 @@
 // A configuration is named like the options of `betterAuth()` (durations in seconds), with a few keys of our own:
 // `name`, `publicURL` (when it is not the listen address) and `passwordHash` (`scrypt` for Better Auth's own).
 
-/** Features of Better Auth that auth-sidecar does not have yet: a configuration that needs one is refused. */
-const LATER = [
-  ...['jwt', 'bearer'].map((name) => [`plugins.${name}`, (c) => c.plugins?.[name]]),
-];
+/** The plugins there are, those that send mail apart. */
+const MAILING = ['magicLink', 'emailOTP'];
+const PLUGINS = ['jwt', 'bearer', 'oneTimeToken', ...MAILING];
 
 /** Better Auth has one callback per kind of mail; here there is one mailer for all. */
 const sendsMail = (c) =>
-  Boolean(c.emailAndPassword?.sendResetPassword || c.emailVerification?.sendVerificationEmail || plugins(c).length);
+  Boolean(c.emailAndPassword?.sendResetPassword || c.emailVerification?.sendVerificationEmail || MAILING.some((name) => c.plugins?.[name]));
 
-/** The plugins a configuration has, of those there are. */
-const plugins = (c) => ['magicLink', 'emailOTP'].filter((name) => c.plugins?.[name]);
+/** The plugins a configuration has, in its order. */
+const plugins = (c) => Object.keys(c.plugins ?? {}).filter((name) => c.plugins[name]);
 
-/** The first feature of a configuration that auth-sidecar does not have yet, or undefined. */
-export const missingFeature = (configuration) => LATER.find(([, wants]) => wants(configuration))?.[0];
+/** The first plugin of a configuration that auth-sidecar does not have, or undefined. */
+export const missingPlugin = (configuration) => plugins(configuration).find((name) => !PLUGINS.includes(name));
+
+const seconds = (text) => (typeof text === 'string' ? text.replace(/\s/g, '') : undefined);
 
 const BUILT_IN_FIELDS = ['software_background', 'hardware_background'];
 const constant = (name) => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
@@ -113,7 +114,18 @@ export function settings({ configuration: c, host, port, baseURL, databaseURL, m
     AUTH_USER_CHANGE_EMAIL_UPDATE_WITHOUT_VERIFICATION: user.changeEmail?.updateEmailWithoutVerification,
     AUTH_USER_DELETE_USER_ENABLED: user.deleteUser?.enabled,
     AUTH_ACCOUNT_LINKING_ALLOW_UNLINKING_ALL: c.account?.accountLinking?.allowUnlinkingAll,
-    AUTH_PLUGINS: plugins(c).join(',') || undefined,
+    AUTH_PLUGINS: plugins(c).join(',') || 'none',
+    AUTH_JWT_ALG: c.plugins?.jwt?.jwks?.keyPairConfig?.alg,
+    AUTH_JWT_ISSUER: c.plugins?.jwt?.jwt?.issuer,
+    AUTH_JWT_AUDIENCE: c.plugins?.jwt?.jwt?.audience,
+    AUTH_JWT_EXPIRES_IN: seconds(c.plugins?.jwt?.jwt?.expirationTime),
+    AUTH_JWT_DISABLE_SETTING_JWT_HEADER: c.plugins?.jwt?.disableSettingJwtHeader,
+    AUTH_JWT_ROTATION_INTERVAL: c.plugins?.jwt?.jwks?.rotationInterval,
+    AUTH_JWT_GRACE_PERIOD: c.plugins?.jwt?.jwks?.gracePeriod,
+    AUTH_BEARER_REQUIRE_SIGNATURE: c.plugins?.bearer?.requireSignature,
+    AUTH_ONE_TIME_TOKEN_EXPIRES_IN: c.plugins?.oneTimeToken?.expiresIn && c.plugins.oneTimeToken.expiresIn * 60,
+    AUTH_ONE_TIME_TOKEN_STORE_TOKEN: c.plugins?.oneTimeToken?.storeToken,
+    AUTH_ONE_TIME_TOKEN_DISABLE_SET_SESSION_COOKIE: c.plugins?.oneTimeToken?.disableSetSessionCookie,
     AUTH_MAGIC_LINK_EXPIRES_IN: c.plugins?.magicLink?.expiresIn,
     AUTH_MAGIC_LINK_DISABLE_SIGN_UP: c.plugins?.magicLink?.disableSignUp,
     AUTH_EMAIL_OTP_LENGTH: c.plugins?.emailOTP?.otpLength,

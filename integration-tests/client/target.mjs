@@ -4,7 +4,7 @@
 // CONFORMANCE_DATABASE_URL (an administrator's PostgreSQL URL) gives each start a fresh database there, else it is a
 // fresh SQLite file. Exit 2: the profile needs something auth-sidecar does not have yet, or the contract is broken.
 import { freshDatabase, spawnSidecar } from './sidecar.mjs';
-import { missingFeature } from './settings.mjs';
+import { missingPlugin } from './settings.mjs';
 
 /** How long the program may take to end before it is killed: a runner may kill us after 3 s. */
 const GRACE = 2000;
@@ -17,8 +17,8 @@ function refuse(message) {
 const need = (name) => process.env[name] || refuse(`${name} is not set`);
 
 const configuration = JSON.parse(need('CONFORMANCE_PROFILE'));
-const feature = missingFeature(configuration);
-if (feature) refuse(`profile ${process.env.CONFORMANCE_PROFILE_NAME ?? ''} needs ${feature}, which auth-sidecar does not have yet`);
+const plugin = missingPlugin(configuration);
+if (plugin) refuse(`profile ${process.env.CONFORMANCE_PROFILE_NAME ?? ''} needs the plugin ${plugin}, which auth-sidecar does not have`);
 
 const trusted = process.env.CONFORMANCE_TRUSTED_ORIGINS;
 const job = {

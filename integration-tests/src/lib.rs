@@ -104,6 +104,10 @@ impl Builder {
     /// # Panics
     /// When the settings are wrong.
     pub async fn start(self, db: TestDb) -> TestApp {
+        self.launch(Rc::new(db), Clock::fixed(START_MS)).await
+    }
+
+    async fn launch(self, db: Rc<TestDb>, clock: Clock) -> TestApp {
         let defaults = [
             ("AUTH_DEV", "false"),
             // A test that counts mails asks for notices itself.
@@ -116,18 +120,17 @@ impl Builder {
         ];
         let mut vars: BTreeMap<String, String> =
             defaults.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        vars.extend(self.vars);
+        vars.extend(self.vars.clone());
         let mut config = Config::from_env(vars, &ThisMachine).unwrap_or_else(|errors| panic!("{errors}"));
         // The one place where a cost below 10 is allowed: a test makes hundreds of hashes.
         config.password.policy.bcrypt_cost = 4;
         let rules = auth_sidecar::fields::column_rules(&config.fields);
         schema::migrations::up(&db.db, &rules).await.unwrap();
-        let clock = Clock::fixed(START_MS);
         let state = web::Data::new(AppState::new(config, db.db.clone(), clock.clone()).unwrap());
         state.set_database_ready();
         Worker::new(state.mailer.clone(), db.db.clone(), clock.clone()).start().await;
         let service = test::init_service(App::new().configure(configure(state.clone()))).await;
-        TestApp { service: Rc::new(service), state, clock, db }
+        TestApp { service: Rc::new(service), state, clock, db, vars: self.vars }
     }
 }
 
@@ -139,7 +142,8 @@ pub struct TestApp {
     /// The service's clock; move it with `advance`.
     pub clock: Clock,
     /// The service's database, for looking at rows.
-    pub db: TestDb,
+    pub db: Rc<TestDb>,
+    vars: BTreeMap<String, String>,
 }
 
 impl TestApp {
@@ -147,6 +151,19 @@ impl TestApp {
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// Another process of the service on the same database and by the same clock, with these settings besides.
+    pub async fn restart(&self, settings: &[(&str, &str)]) -> Self {
+        let builder = Builder { vars: self.vars.clone() };
+        let builder = settings.iter().fold(builder, |builder, (name, value)| builder.set(name, value));
+        builder.launch(Rc::clone(&self.db), self.clock.clone()).await
+    }
+
+    /// A browser here, with the cookies of one elsewhere.
+    #[must_use]
+    pub fn carry(&self, browser: &Browser) -> Browser {
+        Browser { jar: Rc::new(RefCell::new(browser.jar.borrow().clone())), ..self.browser() }
     }
 
     /// A browser on the app's page, without cookies.

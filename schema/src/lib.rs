@@ -4,7 +4,7 @@
 //! - [`migrations`]: the embedded migrations of both databases;
 //! - [`fields`]: the configurable constraints of the personalization columns;
 //! - [`tables`]: diesel's `table!`s;
-//! - [`users`], [`sessions`], [`accounts`], [`verifications`], [`mails`]: the rows and the queries on each table.
+//! - [`users`], [`sessions`], [`accounts`], [`verifications`], [`mails`], [`jwks`]: the rows and the queries on each table.
 //!
 //! Queries are synchronous functions over `&mut AnyConnection`, to be called inside a door. Ids and
 //! times are made by the caller: times are UTC and cut to milliseconds.
@@ -22,6 +22,7 @@ pub use db::{AnyConnection, Backend, Db, DbConfig, DbError, DbUrlError};
 pub use fields::{ColumnRule, FieldsError};
 pub use migrations::MigrateError;
 pub use models::accounts::{self, Account};
+pub use models::jwks::{self, Jwk};
 pub use models::mails::{self, MailRow, MailState};
 pub use models::sessions::{self, Session, SessionChanges};
 pub use models::users::{self, User, UserChanges};

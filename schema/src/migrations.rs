@@ -35,6 +35,7 @@ const SCRIPTS: &[Script] = &[
     script!("2026-11-23-000000_create_users_sessions_accounts"),
     script!("2026-11-23-000001_create_verifications"),
     script!("2026-11-23-000002_create_mails"),
+    script!("2026-11-26-000000_create_jwks"),
 ];
 
 impl Script {

@@ -76,6 +76,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    jwks (id) {
+        id -> Text,
+        public_key -> Text,
+        private_key -> Text,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        alg -> Nullable<Text>,
+        crv -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(accounts -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(accounts, sessions, users);

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDateTime;
 use clap::{Args, Subcommand, ValueEnum};
-use schema::{Db, DbError, MailRow, MailState, mails};
+use schema::{MailRow, MailState, mails};
 
-use super::{CliError, block_on};
+use super::{CliError, block_on, on_database};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::mail::{Mail, MailKind, Mailer, describe};
@@ -75,14 +75,6 @@ pub fn mail(config: &Config, action: Action) -> Result<(), CliError> {
         Action::Retry(Which { id, .. }) => retry(config, id, now),
         Action::Test { address } => test(config, address, now),
     }
-}
-
-fn on_database<T: Send + 'static>(
-    config: &Config,
-    work: impl FnOnce(&mut schema::AnyConnection) -> diesel::QueryResult<T> + Send + 'static,
-) -> Result<T, CliError> {
-    let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
-    block_on(db.write(work)).map_err(|error: DbError| CliError::Database(error.to_string()))
 }
 
 fn retry(config: &Config, id: Option<String>, now: NaiveDateTime) -> Result<(), CliError> {

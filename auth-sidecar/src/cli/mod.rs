@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use schema::{Db, DbError};
 
 use crate::config::{Config, ConfigErrors, Machine, OnlyLooking, ThisMachine};
 
 mod healthcheck;
+mod keys;
 mod mail;
 mod migrate;
 mod secret;
@@ -57,6 +59,11 @@ enum Command {
         #[command(subcommand)]
         action: mail::Action,
     },
+    /// Look after the keys that sign tokens
+    Keys {
+        #[command(subcommand)]
+        action: keys::Action,
+    },
     /// Print the resolved settings, without secrets
     Config,
     /// Print a new secret for BETTER_AUTH_SECRET
@@ -78,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Serve => load_config(&ThisMachine).and_then(serve::serve),
         Command::Migrate { action } => load_config(&OnlyLooking).and_then(|config| migrate::migrate(&config, action)),
         Command::Mail { action } => load_config(&OnlyLooking).and_then(|config| mail::mail(&config, action)),
+        Command::Keys { action } => load_config(&OnlyLooking).and_then(|config| keys::keys(&config, action)),
         Command::Config => load_config(&OnlyLooking).map(|config| print!("{}", config.summary())),
         Command::Secret => secret::secret(),
         Command::Healthcheck { url } => healthcheck::healthcheck(url),
@@ -105,6 +113,15 @@ fn load_config(machine: &dyn Machine) -> Result<Config, CliError> {
         eprintln!("warning: {warning}");
     }
     Ok(config)
+}
+
+/// Runs `work` in one transaction on the configured database.
+fn on_database<T: Send + 'static>(
+    config: &Config,
+    work: impl FnOnce(&mut schema::AnyConnection) -> diesel::QueryResult<T> + Send + 'static,
+) -> Result<T, CliError> {
+    let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
+    block_on(db.write(work)).map_err(|error: DbError| CliError::Database(error.to_string()))
 }
 
 /// Runs `future` to its end on a single-threaded runtime of its own.

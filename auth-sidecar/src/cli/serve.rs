@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::fields::column_rules;
 use crate::jobs;
 use crate::mail::Worker;
+use crate::plugins::jwt;
 use crate::state::AppState;
 use crate::telemetry;
 
@@ -107,6 +108,7 @@ async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> 
                 app.set_database_ready();
                 Worker::new(app.mailer.clone(), app.db.clone(), app.clock.clone()).start().await;
                 actix_web::rt::spawn(jobs::purge(app.clone().into_inner()));
+                actix_web::rt::spawn(async move { jwt::prepare(&app).await });
                 tracing::info!("ready");
                 return Ok(());
             }
@@ -158,7 +160,13 @@ fn welcome(config: &Config, backend: Backend) -> String {
         format!("  Better Auth {base}"),
     ];
     if let Some(prefix) = &config.http.api_prefix {
-        lines.push(format!("  REST        {}{prefix}/register, /login, /me, /profile", config.base_url));
+        lines.push(format!(
+            "  REST        {}{prefix}/register, /login, /token, /me, /profile, /verify",
+            config.base_url
+        ));
+    }
+    if config.plugins.jwt.is_some() {
+        lines.push(format!("  JWKS        {base}/jwks"));
     }
     lines.push(format!("  database    {database}"));
     lines.push(format!("  trusts      {}", config.trusted_origins.join(", ")));

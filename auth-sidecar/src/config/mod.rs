@@ -10,6 +10,7 @@ pub mod docs;
 mod env;
 mod fields;
 mod http;
+mod jwt;
 mod limits;
 mod machine;
 mod mail;
@@ -34,10 +35,11 @@ use schema::DbConfig;
 
 pub use self::env::{Resolved, Source};
 pub use self::http::{HttpSettings, Listen, LogFormat};
+pub use self::jwt::{JwtSettings, Signing};
 pub use self::machine::{Machine, OnlyLooking, ThisMachine};
 pub use self::mail::{MailSettings, MailTransport};
 pub use self::password::{EmailPasswordSettings, EmailVerificationSettings, PasswordSettings};
-pub use self::plugins::{EmailOtpSettings, MagicLinkSettings, PluginSettings};
+pub use self::plugins::{BearerSettings, EmailOtpSettings, MagicLinkSettings, OneTimeTokenSettings, PluginSettings};
 pub use self::problem::{ConfigErrors, Problem};
 pub use self::session::SessionSettings;
 
@@ -227,12 +229,13 @@ impl Config {
                 "AUTH_EMAIL_PASSWORD_REQUIRE_VERIFICATION is true but AUTH_MAIL is off: new users can never sign in",
             );
         }
-        let plugins = plugins::read(r, mail.as_ref());
+        let plugins = plugins::read(r, mail.as_ref(), own_origin);
         let migrate_on_start = r.flag("AUTH_MIGRATE_ON_START");
         let account = AccountSettings { allow_unlinking_all: r.flag("AUTH_ACCOUNT_LINKING_ALLOW_UNLINKING_ALL") };
         let fields = fields::read(r);
         unknown::check(r);
         let secrets = secrets::read(r, dev, &data_dir)?;
+        jwt::check_secret(r, plugins.jwt.as_ref(), &secrets);
         let public = public?;
         Some(Self {
             dev,

@@ -1,6 +1,7 @@
 //! Which plugins are there, and their settings.
 
 use super::env::Reader;
+use super::jwt::{self, JwtSettings};
 use super::mail::{MailSettings, MailTransport};
 use crate::rate_limit::{PathMatch, PluginRule, Rule};
 
@@ -9,10 +10,34 @@ const NAME: &str = "AUTH_PLUGINS";
 /// The plugins; one that is not enabled is `None`, and its endpoints do not exist.
 #[derive(Clone, Debug, Default)]
 pub struct PluginSettings {
+    /// Tokens for other services.
+    pub jwt: Option<JwtSettings>,
+    /// Sessions in the `Authorization` header.
+    pub bearer: Option<BearerSettings>,
     /// Sign-in by a mailed link.
     pub magic_link: Option<MagicLinkSettings>,
     /// Sign-in, proof of an address and password reset by a mailed code.
     pub email_otp: Option<EmailOtpSettings>,
+    /// A session handed from one site to another.
+    pub one_time_token: Option<OneTimeTokenSettings>,
+}
+
+/// Settings of the plugin bearer.
+#[derive(Clone, Debug)]
+pub struct BearerSettings {
+    /// A token without its signature is ignored.
+    pub require_signature: bool,
+}
+
+/// Settings of the plugin one-time-token.
+#[derive(Clone, Debug)]
+pub struct OneTimeTokenSettings {
+    /// Life of a token, in seconds.
+    pub expires_in: i64,
+    /// The database holds hashes of the tokens.
+    pub hashed: bool,
+    /// Spending a token gives the session, but no cookie.
+    pub disable_set_session_cookie: bool,
 }
 
 /// Settings of the plugin magic-link.
@@ -45,8 +70,29 @@ pub struct EmailOtpSettings {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plugin {
+    Jwt,
+    Bearer,
     MagicLink,
     EmailOtp,
+    OneTimeToken,
+}
+
+impl Plugin {
+    /// By name, and the name of upstream's function where it differs.
+    const NAMES: &[(&str, Self)] = &[
+        ("jwt", Self::Jwt),
+        ("bearer", Self::Bearer),
+        ("magic-link", Self::MagicLink),
+        ("magicLink", Self::MagicLink),
+        ("email-otp", Self::EmailOtp),
+        ("emailOTP", Self::EmailOtp),
+        ("one-time-token", Self::OneTimeToken),
+        ("oneTimeToken", Self::OneTimeToken),
+    ];
+
+    fn sends_mail(self) -> bool {
+        matches!(self, Self::MagicLink | Self::EmailOtp)
+    }
 }
 
 impl PluginSettings {
@@ -72,8 +118,19 @@ impl PluginSettings {
     }
 }
 
-pub(super) fn read(r: &mut Reader<'_>, mail: Option<&MailSettings>) -> PluginSettings {
-    let wanted = r.list(NAME, parse);
+pub(super) fn read(r: &mut Reader<'_>, mail: Option<&MailSettings>, own_origin: Option<&str>) -> PluginSettings {
+    let named = r.list(NAME, parse);
+    let wanted: Vec<Plugin> = named.iter().copied().flatten().collect();
+    if named.contains(&None) && !wanted.is_empty() {
+        r.problem(NAME, "has none beside plugins");
+    }
+    let jwt = jwt::read(r, own_origin);
+    let bearer = BearerSettings { require_signature: r.flag("AUTH_BEARER_REQUIRE_SIGNATURE") };
+    let one_time_token = OneTimeTokenSettings {
+        expires_in: r.number("AUTH_ONE_TIME_TOKEN_EXPIRES_IN").into(),
+        hashed: r.choice("AUTH_ONE_TIME_TOKEN_STORE_TOKEN") == "hashed",
+        disable_set_session_cookie: r.flag("AUTH_ONE_TIME_TOKEN_DISABLE_SET_SESSION_COOKIE"),
+    };
     let magic_link = MagicLinkSettings {
         expires_in: r.number("AUTH_MAGIC_LINK_EXPIRES_IN").into(),
         disable_sign_up: r.flag("AUTH_MAGIC_LINK_DISABLE_SIGN_UP"),
@@ -87,12 +144,17 @@ pub(super) fn read(r: &mut Reader<'_>, mail: Option<&MailSettings>) -> PluginSet
         change_email: r.flag("AUTH_EMAIL_OTP_CHANGE_EMAIL_ENABLED"),
         verify_current_email: r.flag("AUTH_EMAIL_OTP_CHANGE_EMAIL_VERIFY_CURRENT_EMAIL"),
     };
-    if !wanted.is_empty() && mail.is_some_and(|mail| matches!(mail.transport, MailTransport::Off)) {
+    if wanted.iter().any(|plugin| plugin.sends_mail())
+        && mail.is_some_and(|mail| matches!(mail.transport, MailTransport::Off))
+    {
         r.problem(NAME, "has plugins that send mail, but AUTH_MAIL is off");
     }
     let settings = PluginSettings {
+        jwt: jwt.filter(|_| wanted.contains(&Plugin::Jwt)),
+        bearer: wanted.contains(&Plugin::Bearer).then_some(bearer),
         magic_link: wanted.contains(&Plugin::MagicLink).then_some(magic_link),
         email_otp: wanted.contains(&Plugin::EmailOtp).then_some(email_otp),
+        one_time_token: wanted.contains(&Plugin::OneTimeToken).then_some(one_time_token),
     };
     warn(r, &settings);
     settings
@@ -116,12 +178,13 @@ fn warn(r: &mut Reader<'_>, settings: &PluginSettings) {
     }
 }
 
-fn parse(text: &str) -> Result<Plugin, String> {
-    match text {
-        "magic-link" | "magicLink" => Ok(Plugin::MagicLink),
-        "email-otp" | "emailOTP" => Ok(Plugin::EmailOtp),
-        _ => Err("is no plugin; there are magic-link and email-otp".to_owned()),
+/// A plugin's name; the word `none` is no plugin.
+fn parse(text: &str) -> Result<Option<Plugin>, String> {
+    if text == "none" {
+        return Ok(None);
     }
+    let found = Plugin::NAMES.iter().find(|(name, _)| *name == text).map(|(_, plugin)| Some(*plugin));
+    found.ok_or_else(|| "is no plugin; there are jwt, bearer, magic-link, email-otp and one-time-token".to_owned())
 }
 
 #[cfg(test)]
@@ -162,11 +225,24 @@ mod tests {
 
     #[test]
     fn unknown_plugins_and_plugins_without_mail_are_refused() {
-        let unknown = "AUTH_PLUGINS: \"passkey\" is no plugin; there are magic-link and email-otp";
+        let unknown = "AUTH_PLUGINS: \"passkey\" is no plugin; there are jwt, bearer, magic-link, email-otp and \
+                       one-time-token";
         assert_eq!(problems(&[(NAME, "magic-link,passkey")]), [unknown]);
         let off = "AUTH_PLUGINS: has plugins that send mail, but AUTH_MAIL is off";
         assert_eq!(problems(&[(NAME, "email-otp"), ("AUTH_MAIL", "off")]), [off]);
         assert!(load(&[("AUTH_MAIL", "off")]).is_ok());
+    }
+
+    #[test]
+    fn tokens_and_bearer_are_there_unless_something_else_is_said() {
+        let has = |vars: &[(&str, &str)]| {
+            let plugins = load(vars).unwrap().plugins;
+            (plugins.jwt.is_some(), plugins.bearer.is_some(), plugins.one_time_token.is_some())
+        };
+        assert_eq!(has(&[]), (true, true, false));
+        assert_eq!(has(&[(NAME, "none")]), (false, false, false));
+        assert_eq!(has(&[(NAME, "oneTimeToken, bearer")]), (false, true, true));
+        assert_eq!(problems(&[(NAME, "none,jwt")]), ["AUTH_PLUGINS: has none beside plugins"]);
     }
 
     #[test]

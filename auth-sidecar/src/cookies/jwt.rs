@@ -11,10 +11,17 @@ use crate::secrets::Secret;
 /// # Errors
 /// [`EncodeError::Jwt`] when the library refuses; not seen with HS256.
 pub fn sign_jwt(payload: &JsonObject, secret: &Secret, expires_in: i64, now_ms: i64) -> Result<String, EncodeError> {
+    encode(&with_times(payload, expires_in, now_ms), secret)
+}
+
+/// Signs claims as they are.
+///
+/// # Errors
+/// As [`sign_jwt`].
+pub fn encode(claims: &JsonObject, secret: &Secret) -> Result<String, EncodeError> {
     let mut header = Header::new(Algorithm::HS256);
     header.typ = None;
-    let claims = with_times(payload, expires_in, now_ms);
-    Ok(jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret.expose().as_bytes()))?)
+    Ok(jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret.expose().as_bytes()))?)
 }
 
 /// The claims of a token signed with HS256 by `secret` whose `exp` lies ahead; `None` for anything

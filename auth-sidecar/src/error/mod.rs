@@ -100,6 +100,20 @@ impl ApiError {
         Self::Internal(Cause(cause.to_string()))
     }
 
+    /// Something cannot serve the request now; `cause` goes to the log and must hold no secret.
+    pub fn unavailable(cause: impl fmt::Display) -> Self {
+        Self::Unavailable(Cause(cause.to_string()))
+    }
+
+    /// Why it is a fault; `None` for a refusal. For the log only.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Unavailable(cause) | Self::Internal(cause) => Some(cause),
+            Self::Refused { .. } | Self::TooManyRequests(_) => None,
+        }
+    }
+
     /// The HTTP status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -24,6 +24,7 @@ pub mod sign_out;
 pub mod sign_up;
 pub mod update_session;
 pub mod update_user;
+pub mod verify;
 pub mod verify_password;
 
 /// What a handler answers when it does not fail.
@@ -38,6 +39,8 @@ pub struct Answer {
 pub enum AnswerBody {
     /// `content-type: application/json`.
     Json(Value),
+    /// Nothing.
+    Empty,
     /// `content-type: text/html`.
     Html(String),
     /// A 302 to this address, without a body.
@@ -133,7 +136,10 @@ pub const ROUTES: &[Route] = routes! {
 pub const PROFILE_ROUTES: &[Route] = routes! {
     POST "/register" FormOrJson profile_api::register;
     POST "/login" FormOrJson profile_api::login;
+    GET "/token" Json profile_api::token;
+    POST "/token" FormOrJson profile_api::password_token;
     GET "/me" Json profile_api::me;
+    GET "/verify" Ignored verify::verify;
     PUT "/profile" FormOrJson profile_api::update_profile;
 };
 

@@ -2,18 +2,20 @@
 //! and rate rules as the protocol's own endpoints, with one shape of answer and of error.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, AnswerBody, sign_in, sign_up, update_user};
+use super::sign_in::{self, SignInBody};
+use super::{Answer, AnswerBody, sign_up, update_user};
+use crate::config::JwtSettings;
 use crate::context::Context;
-use crate::cookies::sign;
 use crate::error::{ApiError, ErrorBody, codes};
 use crate::extract::Check;
 use crate::plugins::email_otp::send::on_sign_up;
+use crate::plugins::jwt::{access_token, bearer_user};
 
-/// `POST …/register`: creates a user with a password and signs them in. 201 `{user, token}`; the
-/// token is null when signing up does not sign in. A name may be left out.
+/// `POST …/register`: creates a user with a password and signs them in. 201 `{user, token, access_token, token_type,
+/// expires_in}`; the tokens are null when signing up does not sign in. A name may be left out.
 ///
 /// # Errors
 /// Those of `/sign-up/email`.
@@ -30,10 +32,11 @@ pub async fn register(cx: &mut Context) -> Result<Answer, ApiError> {
         sign_up::SignedUp::NoSession(user) => (None, user),
     };
     on_sign_up(cx, &user).await;
-    Ok(Answer { status: StatusCode::CREATED, body: AnswerBody::Json(json!({ "user": user, "token": token })) })
+    let body = with_access_token(cx, user, token).await?;
+    Ok(Answer { status: StatusCode::CREATED, body: AnswerBody::Json(body) })
 }
 
-/// `POST …/login`: 200 `{user, token}`.
+/// `POST …/login`: 200 as of `register`.
 ///
 /// # Errors
 /// Those of `/sign-in/email`.
@@ -42,16 +45,73 @@ pub async fn login(cx: &mut Context) -> Result<Answer, ApiError> {
     let body = sign_in::parse_body(cx.body.as_ref())?;
     cx.check_form_csrf()?;
     let current = sign_in::sign_in(cx, body).await?;
-    Ok(Answer::json(json!({ "user": current.user, "token": current.token })))
+    Ok(Answer::json(with_access_token(cx, current.user, Some(current.token)).await?))
 }
 
-/// `GET …/me`: 200 `{user}`.
+/// `GET …/token`: a JWT for the session. 200 `{access_token, token_type, expires_in}`, the last in seconds.
+///
+/// # Errors
+/// 401 without a session, 404 without the plugin jwt, 503.
+pub async fn token(cx: &mut Context) -> Result<Answer, ApiError> {
+    let settings = jwt_settings(cx)?;
+    let current = cx.require_authoritative_session().await?;
+    cx.user_id = Some(current.user_id);
+    Ok(Answer::json(access_token(cx, &settings, &current.user).await?))
+}
+
+/// `POST …/token`: signs in with `username` (the address) and `password`, and answers as `GET …/token`: the password
+/// grant (RFC 6749 §4.3) that FastAPI's `OAuth2PasswordBearer` and its documentation page use.
+///
+/// # Errors
+/// Those of `/sign-in/email`; 400 for another grant, 404 without the plugin jwt.
+pub async fn password_token(cx: &mut Context) -> Result<Answer, ApiError> {
+    let settings = jwt_settings(cx)?;
+    let mut check = Check::body(cx.body.as_ref());
+    let (email, password) = (check.string("username"), check.string("password"));
+    let grant = check.maybe_string("grant_type");
+    if grant.is_some_and(|grant| !matches!(grant.as_str(), "" | "password")) {
+        check.issue("grant_type", "Invalid input: expected \"password\"");
+    }
+    check.finish()?;
+    cx.check_form_csrf()?;
+    let current = sign_in::sign_in(cx, SignInBody { email, password, callback_url: None, remember: true }).await?;
+    Ok(Answer::json(access_token(cx, &settings, &current.user).await?))
+}
+
+fn jwt_settings(cx: &Context) -> Result<JwtSettings, ApiError> {
+    let settings = cx.app.config.plugins.jwt.clone();
+    settings.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, &codes::NOT_FOUND))
+}
+
+async fn access_token(cx: &Context, settings: &JwtSettings, user: &Map<String, Value>) -> Result<Value, ApiError> {
+    let token = access_token::sign(&cx.app, settings, user).await?;
+    Ok(json!({ "access_token": token, "token_type": "bearer", "expires_in": settings.expires_in }))
+}
+
+/// The session's token and, with the plugin jwt, a JWT beside it.
+async fn with_access_token(cx: &Context, user: Map<String, Value>, token: Option<String>) -> Result<Value, ApiError> {
+    let jwt = match &cx.app.config.plugins.jwt {
+        Some(settings) if token.is_some() => access_token(cx, settings, &user).await?,
+        Some(_) => json!({ "access_token": null, "token_type": "bearer", "expires_in": null }),
+        None => Value::Null,
+    };
+    let mut body = Map::from_iter([("user".to_owned(), user.into()), ("token".to_owned(), token.into())]);
+    if let Value::Object(jwt) = jwt {
+        body.extend(jwt);
+    }
+    Ok(body.into())
+}
+
+/// `GET …/me`: 200 `{user}`, by session or by JWT.
 ///
 /// # Errors
 /// 401 without a session, 503 when the database cannot tell.
 pub async fn me(cx: &mut Context) -> Result<Answer, ApiError> {
-    let current = cx.require_authoritative_session().await?;
-    Ok(Answer::json(json!({ "user": current.user })))
+    let user = match bearer_user(cx).await? {
+        Some(user) => user,
+        None => cx.require_authoritative_session().await?.user,
+    };
+    Ok(Answer::json(json!({ "user": user })))
 }
 
 /// `PUT …/profile`: changes name, picture and declared fields. 200 `{user}`.
@@ -66,26 +126,6 @@ pub async fn update_profile(cx: &mut Context) -> Result<Answer, ApiError> {
     let mut current = cx.require_authoritative_session().await?;
     update_user::apply(cx, &mut current, &members).await?;
     Ok(Answer::json(json!({ "user": current.user })))
-}
-
-/// Takes `Authorization: Bearer <session token>`, plain or signed, as the session cookie; it beats
-/// a cookie. Anything else is left alone.
-pub fn accept_bearer(cx: &mut Context) {
-    let Some(authorization) = cx.header("authorization") else { return };
-    let Some((scheme, token)) = authorization.split_once(' ') else { return };
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return;
-    }
-    let token = token.trim();
-    let value = if token.contains('.') {
-        percent_encoding::percent_decode_str(token).decode_utf8_lossy().into_owned()
-    } else {
-        sign::sign(cx.app.config.secrets.current(), token)
-    };
-    let name = cx.app.config.cookies.name("session_token");
-    if cx.app.config.secrets.all().any(|secret| sign::verify(secret, &value).is_some()) {
-        cx.cookies.set(&name, &value);
-    }
 }
 
 /// A form can only send text.
@@ -113,13 +153,18 @@ fn rename(members: &mut Map<String, Value>, from: &str, to: &str) {
     }
 }
 
-/// The rate limiter's name for a path of this face: sign-up and sign-in share the buckets of the
+/// The check for gateways: they ask it for every request they pass on, each picture of a page included, so it has no
+/// rate limit. A session's token cannot be guessed.
+pub const GATEWAY_CHECK: &str = "/verify";
+
+/// The rate limiter's name for a request of this face: sign-up and sign-in share the buckets of the
 /// protocol's own endpoints.
 #[must_use]
-pub fn limited_as(below: &str) -> &str {
+pub fn limited_as<'a>(method: &Method, below: &'a str) -> &'a str {
     match below.trim_end_matches('/') {
         "/register" => "/sign-up/email",
         "/login" => "/sign-in/email",
+        "/token" if method == Method::POST => "/sign-in/email",
         "/me" => "/get-session",
         "/profile" => "/update-user",
         other => other,

@@ -11,6 +11,7 @@ use crate::cookies::ResponseCookies;
 use crate::error::{ApiError, codes};
 use crate::extract::Check;
 use crate::flows::read_session::{ReadSession, Switches, read_session};
+use crate::plugins::jwt::set_auth_jwt;
 use crate::wire;
 
 /// The session of the request's cookie with its user, or `null`.
@@ -40,6 +41,7 @@ pub async fn get_session(cx: &mut Context) -> Result<Answer, ApiError> {
     }
     let Some(found) = found? else { return Ok(Answer::json(Value::Null)) };
     cx.user_id = Some(found.current.user_id.clone());
+    set_auth_jwt(cx, &found.current.user).await;
     let mut answer = found.current.into_wire();
     if let Some(needs_refresh) = found.needs_refresh {
         answer.insert("needsRefresh".to_owned(), needs_refresh.into());

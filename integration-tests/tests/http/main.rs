@@ -1,6 +1,7 @@
 //! The service over HTTP, on both databases.
 
 mod accounts;
+mod bearer;
 mod change_email;
 mod change_of_address;
 mod change_password;
@@ -13,15 +14,19 @@ mod email_otp;
 mod email_verification;
 mod error_page;
 mod fields;
+mod gateway;
 mod get_session;
+mod jwt;
 mod magic_link;
 mod notices;
+mod one_time_token;
 mod password_reset_flow;
 mod profile_api;
 mod purge;
 mod rate_limit;
 mod required_verification;
 mod reset_password;
+mod rest_tokens;
 mod routing;
 mod security;
 mod sessions;

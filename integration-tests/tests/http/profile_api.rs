@@ -30,7 +30,7 @@ fn me_is(name: &str) -> (u16, String) {
 
 on_both_databases! {
     async fn register_answers_201_with_user_and_token_and_signs_in(db: TestDb) {
-        let app = start(db, &[]).await;
+        let app = start(db, &[("AUTH_PLUGINS", "none")]).await;
         let ada = app.browser();
         let reply = register(&ada, "ada").await;
         assert_eq!(answer(&reply), (201, format!(r#"{{"user":{},"token":"<id>"}}"#, user_json("ada"))));
@@ -56,7 +56,8 @@ on_both_databases! {
         let app = start(db, &[("AUTH_EMAIL_PASSWORD_AUTO_SIGN_IN", "false")]).await;
         for _ in 0..2 {
             let reply = register(&app.browser(), "ada").await;
-            assert_eq!(answer(&reply), (201, format!(r#"{{"user":{},"token":null}}"#, user_json("ada"))));
+            let none = r#""token":null,"access_token":null,"token_type":"bearer","expires_in":null"#;
+            assert_eq!(answer(&reply), (201, format!(r#"{{"user":{},{none}}}"#, user_json("ada"))));
             assert!(reply.set_cookies.is_empty());
         }
         assert_eq!(count(&app, "users").await, 1);
@@ -81,7 +82,7 @@ on_both_databases! {
     }
 
     async fn login_answers_user_and_token_and_refuses_a_wrong_password(db: TestDb) {
-        let (app, _ada) = with_ada(db, &[]).await;
+        let (app, _ada) = with_ada(db, &[("AUTH_PLUGINS", "none")]).await;
         let browser = app.browser();
         let body = json!({ "email": "ada@example.com", "password": PASSWORD });
         let reply = call(&browser, Method::POST, "/auth/login", body).await;
@@ -162,13 +163,12 @@ on_both_databases! {
         assert_eq!(answer(&call.send().await), me_is("ada"));
     }
 
-    async fn a_bearer_token_counts_on_the_rest_face_alone(db: TestDb) {
-        let (app, ada) = with_ada(db, &[]).await;
-        let call = app
-            .browser()
-            .request(Method::GET, "/get-session")
-            .header("authorization", &format!("Bearer {}", token(&ada)));
+    async fn without_the_plugin_a_bearer_token_counts_on_the_rest_face_alone(db: TestDb) {
+        let (app, ada) = with_ada(db, &[("AUTH_PLUGINS", "none")]).await;
+        let authorization = format!("Bearer {}", token(&ada));
+        let call = app.browser().request(Method::GET, "/get-session").header("authorization", &authorization);
         assert_eq!(call.send().await.body, "null");
+        assert_eq!(me_as(&app, &authorization).await, me_is("ada"));
     }
 
     async fn profile_changes_only_what_was_given_and_answers_the_user(db: TestDb) {

@@ -12,7 +12,7 @@ use crate::support::*;
 const WEEK: i64 = 7 * DAY;
 
 async fn round(app: &TestApp) -> usize {
-    purge_once(&app.db.db, app.clock.now()).await.unwrap()
+    purge_once(&app.db.db, &app.state.config, app.clock.now()).await.unwrap()
 }
 
 /// As many more sessions and verifications that end in a week, as one session and one verification
@@ -102,7 +102,7 @@ on_both_databases! {
         let (app, _ada) = with_ada(db, &[]).await;
         app.clock.advance(WEEK + 1);
         try_execute(&app, "ALTER TABLE verifications RENAME TO gone").await.unwrap();
-        assert!(purge_once(&app.db.db, app.clock.now()).await.is_err());
+        assert!(purge_once(&app.db.db, &app.state.config, app.clock.now()).await.is_err());
         assert_eq!(count(&app, "sessions").await, 0, "what came before stays removed");
         try_execute(&app, "ALTER TABLE gone RENAME TO verifications").await.unwrap();
         assert_eq!(round(&app).await, 0);

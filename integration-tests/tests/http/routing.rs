@@ -47,8 +47,9 @@ on_both_databases! {
             (Method::POST, "/api/auth/set-password"),
             (Method::GET, "/api/auth/reset-password/"),
             (Method::GET, "/api/auth/reset-password/a/b"),
-            (Method::GET, "/api/auth/token"),
-            (Method::GET, "/api/auth/jwks"),
+            (Method::POST, "/api/auth/token"),
+            (Method::POST, "/api/auth/jwks"),
+            (Method::GET, "/api/auth/one-time-token/generate"),
         ] {
             plain_404(&ada.absolute(method, path).send().await);
         }

@@ -181,3 +181,24 @@ pub fn is_signed_in_from(
         .optional()?;
     Ok(found.is_some())
 }
+
+/// The user, if a session that began before `before` is not over at `now`: somebody who was signed in
+/// then and still is. `None` else.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_user_signed_in_since(
+    conn: &mut AnyConnection,
+    user_id: &str,
+    before: NaiveDateTime,
+    now: NaiveDateTime,
+) -> QueryResult<Option<User>> {
+    sessions::table
+        .inner_join(users::table)
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::created_at.lt(before))
+        .filter(sessions::expires_at.ge(now))
+        .select(User::as_select())
+        .first(conn)
+        .optional()
+}

@@ -132,5 +132,6 @@ pub static GROUPS: &[&Group] = &[
     &service::DATABASE,
     &service::MAIL,
     &plugins::PLUGINS,
+    &plugins::TOKENS,
     &fields::FIELDS,
 ];

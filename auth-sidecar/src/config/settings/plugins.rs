@@ -1,16 +1,29 @@
 //! Rows about plugins.
 
-use super::Fallback::{None as Unset, Value};
-use super::Kind::{Flag, List, Number, Seconds};
-use super::{Group, row};
+use super::Fallback::{None as Unset, Told, Value};
+use super::Kind::{Choice, Flag, List, Number, Seconds, Text};
+use super::{Group, LONGEST_COOKIE, row, secret};
 
 pub(super) static PLUGINS: Group = Group {
     title: "Plugins",
-    intro: "Better Auth's plugins by the same names. Both send mail and need `AUTH_MAIL`. Whoever signs in by a \
-            mailed link or code has proven the address: it counts as verified, and passwords and sessions from \
-            before that proof end.",
+    intro: "Better Auth's plugins by the same names. `magic-link` and `email-otp` send mail and need `AUTH_MAIL`. \
+            Whoever signs in by a mailed link or code has proven the address: it counts as verified, and passwords \
+            and sessions from before that proof end.",
     settings: &[
-        row("AUTH_PLUGINS", List, Unset, "magic-link,email-otp", "Which are there: `magic-link`, `email-otp`."),
+        row(
+            "AUTH_PLUGINS",
+            List,
+            Value("jwt,bearer"),
+            "jwt,bearer,magic-link",
+            "Which are there: `jwt`, `bearer`, `magic-link`, `email-otp`, `one-time-token`; or `none`.",
+        ),
+        row(
+            "AUTH_BEARER_REQUIRE_SIGNATURE",
+            Flag,
+            Value("false"),
+            "true",
+            "Take `Authorization: Bearer` only with the signed token of `set-auth-token`, not with the plain one.",
+        ),
         row("AUTH_MAGIC_LINK_EXPIRES_IN", Seconds(1, 86_400), Value("5m"), "10m", "Life of a link."),
         row(
             "AUTH_MAGIC_LINK_DISABLE_SIGN_UP",
@@ -56,6 +69,94 @@ pub(super) static PLUGINS: Group = Group {
             Value("false"),
             "true",
             "The change also takes a code mailed to the old address.",
+        ),
+        row("AUTH_ONE_TIME_TOKEN_EXPIRES_IN", Seconds(1, 86_400), Value("3m"), "1m", "Life of a token."),
+        row(
+            "AUTH_ONE_TIME_TOKEN_STORE_TOKEN",
+            Choice(&["plain", "hashed"]),
+            Value("plain"),
+            "hashed",
+            "`hashed`: the database holds only a hash of each token.",
+        ),
+        row(
+            "AUTH_ONE_TIME_TOKEN_DISABLE_SET_SESSION_COOKIE",
+            Flag,
+            Value("false"),
+            "true",
+            "Spending a token gives the session, but sets no cookie.",
+        ),
+    ],
+};
+
+pub(super) static TOKENS: Group = Group {
+    title: "Tokens for other services",
+    intro: "The plugin `jwt`: `/token`, `/jwks` (also at `/.well-known/jwks.json`) and the header `set-auth-jwt`; \
+            `access_token` in the REST endpoints. Keys are made when they are first needed and kept in the database, \
+            encrypted by the secret; `auth-sidecar keys` lists, rotates and revokes them.",
+    settings: &[
+        row(
+            "AUTH_JWT_ALG",
+            Choice(&["EdDSA", "ES256", "ES512", "RS256", "PS256", "HS256"]),
+            Value("EdDSA"),
+            "RS256",
+            "Algorithm of new keys. python-jose cannot verify EdDSA: take ES256 or RS256. `HS256` needs \
+             `AUTH_JWT_SECRET`, publishes no key, and lets every verifier make tokens too.",
+        ),
+        secret(
+            "AUTH_JWT_SECRET",
+            "$(openssl rand -base64 32)",
+            "The secret shared with the verifiers under `HS256`, at least 32 characters; not that of `BETTER_AUTH_SECRET`.",
+        ),
+        row(
+            "AUTH_JWT_ISSUER",
+            Text,
+            Told("origin of `BETTER_AUTH_URL`"),
+            "https://auth.example.com",
+            "The claim `iss`.",
+        ),
+        row(
+            "AUTH_JWT_AUDIENCE",
+            Text,
+            Told("origin of `BETTER_AUTH_URL`"),
+            "https://api.example.com",
+            "The claim `aud`.",
+        ),
+        row("AUTH_JWT_EXPIRES_IN", Seconds(1, LONGEST_COOKIE), Value("15m"), "5m", "Life of a token."),
+        row(
+            "AUTH_JWT_PAYLOAD",
+            List,
+            Unset,
+            "email,name",
+            "Which of `name`, `email`, `emailVerified`, `image`, `createdAt`, `updatedAt`, `id` are claims; all if not \
+             given. The user's id is always `sub`; declared fields have `AUTH_FIELD_<NAME>_CLAIM`.",
+        ),
+        row(
+            "AUTH_JWT_DISABLE_SETTING_JWT_HEADER",
+            Flag,
+            Value("false"),
+            "true",
+            "`get-session` gives no token in the header `set-auth-jwt`. Each would be signed anew.",
+        ),
+        row(
+            "AUTH_JWT_ROTATION_INTERVAL",
+            Seconds(60, u32::MAX),
+            Unset,
+            "30d",
+            "How long a key signs before a new one is made; for ever if not given.",
+        ),
+        row(
+            "AUTH_JWT_GRACE_PERIOD",
+            Seconds(0, u32::MAX),
+            Value("30d"),
+            "1d",
+            "How long a key is published after it stopped signing. Not below the life of a token.",
+        ),
+        row(
+            "AUTH_VERIFY_JWT",
+            Flag,
+            Value("false"),
+            "true",
+            "`/auth/verify`, the check for gateways, gives a token in the header `X-Auth-JWT`.",
         ),
     ],
 };

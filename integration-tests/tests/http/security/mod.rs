@@ -25,7 +25,7 @@
 //! | P35 | the error page | [`error_page`] |
 //! | P36 | attributes of cookies | [`cookies`]; `cookies/tests/wire.rs` |
 //! | P37 | forged cookies | [`cookies`]; `cookies/tests/parse.rs`, `cookies/tests/cache.rs` |
-//! | P38 | bearer tokens | [`sessions`]: the REST face; the plugin is not built |
+//! | P38 | bearer tokens | [`sessions`]; the plugin: `bearer.rs` |
 //! | P39 | signed out | [`sessions`] |
 //! | P40 | entropy | `ids.rs`, `ten_thousand_ids_never_repeat_and_use_the_whole_alphabet_evenly` |
 //! | P41 | `no-store` | [`sessions`] |
@@ -36,6 +36,8 @@
 //! | P47–P49 | tokens of a password reset | [`tokens`]; the flow: `reset_password.rs`, `password_reset_flow.rs` |
 //! | P50 | one mail's token for another purpose | [`tokens`] |
 //! | P51 | forged and outdated proofs of an address | [`tokens`] |
+//! | P53 | one flow's token in another, and twice | `one_time_token.rs`: the part without OAuth |
+//! | P58–P61 | forged tokens for other services, and their keys | [`jwts`]; each key: `plugins/jwt/key.rs` |
 //! | P63 | rate limits | [`limits`]; `rate_limit/tests.rs`, `client_ip/tests.rs` |
 //! | P64 | spellings of paths | [`limits`] |
 //! | P66 | `Host` | [`hosts`] |
@@ -50,6 +52,7 @@ mod enumeration;
 mod error_page;
 mod hosts;
 mod imported_hashes;
+mod jwts;
 mod limits;
 mod logs;
 mod mass_assignment;

@@ -22,7 +22,7 @@ async fn bearer(browser: &Browser, authorization: &str) -> Value {
 }
 
 on_both_databases! {
-    async fn p38_the_rest_face_takes_a_bearer_token_and_throws_at_none(db: TestDb) {
+    async fn p38_a_bearer_token_counts_in_every_form_and_throws_in_none(db: TestDb) {
         let app = TestApp::builder().start(db).await;
         let ada = app.browser();
         ada.sign_up("ada").await;
@@ -35,9 +35,8 @@ on_both_databases! {
             format!("Bearer {encoded}"),
         ] {
             assert_eq!(bearer(&stranger, &good).await, email("ada"), "{good}");
-            // The protocol's own endpoints know no bearer without its plugin.
             let call = stranger.request(Method::GET, "/get-session").header("authorization", &good);
-            assert_eq!(call.send().await.body, "null", "{good}");
+            assert_eq!(call.send().await.json()["user"]["email"], email("ada"), "{good}");
         }
         let bad = [
             "Bearer bad.bad".to_owned(), "Bearer bad".to_owned(), "Bearer".to_owned(), "Bearer ".to_owned(), "Bearer .".to_owned(),
@@ -49,6 +48,8 @@ on_both_databases! {
         ];
         for bad in bad {
             assert_eq!(bearer(&stranger, &bad).await, Value::Null, "{bad}");
+            let call = stranger.request(Method::GET, "/get-session").header("authorization", &bad);
+            assert_eq!(call.send().await.body, "null", "{bad}");
         }
         assert_eq!(rows(&app).await.sessions, 1);
     }

@@ -1,0 +1,112 @@
+//! Settings of the tokens for other services.
+
+use super::env::Reader;
+use crate::plugins::jwt::key::KeyAlg;
+use crate::secrets::{Secret, Secrets};
+
+const ALG: &str = "AUTH_JWT_ALG";
+const SECRET: &str = "AUTH_JWT_SECRET";
+const PAYLOAD: &str = "AUTH_JWT_PAYLOAD";
+
+/// Fewest characters of a shared secret: HS256 wants 32 bytes (RFC 7518 §3.2).
+const SHORTEST: usize = 32;
+
+/// What can be said of a user besides the declared fields.
+const MEMBERS: &[&str] = &["name", "email", "emailVerified", "image", "createdAt", "updatedAt", "id"];
+
+/// Settings of the plugin jwt (upstream `JwtOptions`).
+#[derive(Clone, Debug)]
+pub struct JwtSettings {
+    /// What signs.
+    pub signing: Signing,
+    /// The claim `iss`.
+    pub issuer: String,
+    /// The claim `aud`.
+    pub audience: String,
+    /// Life of a token, in seconds.
+    pub expires_in: i64,
+    /// The members of a user that are claims, besides declared fields; all if absent.
+    pub payload: Option<Vec<String>>,
+    /// Whether `get-session` gives a token in a header.
+    pub set_header: bool,
+    /// Whether the check for gateways gives one.
+    pub verify_header: bool,
+    /// How long a key signs, in seconds; for ever if absent.
+    pub rotation_interval: Option<i64>,
+    /// How long a key is published after that, in seconds.
+    pub grace_period: i64,
+}
+
+/// What signs tokens.
+#[derive(Clone, Debug)]
+pub enum Signing {
+    /// Keys of the database, of this algorithm.
+    Keys(KeyAlg),
+    /// HS256 under a secret that every verifier knows.
+    Shared(Secret),
+}
+
+/// Absent only with a problem.
+pub(super) fn read(r: &mut Reader<'_>, own_origin: Option<&str>) -> Option<JwtSettings> {
+    let signing = read_signing(r);
+    let mut or_origin = |name: &str| {
+        r.text(name).or_else(|| {
+            let origin = own_origin?.to_owned();
+            r.told(name, &origin);
+            Some(origin)
+        })
+    };
+    let (issuer, audience) = (or_origin("AUTH_JWT_ISSUER"), or_origin("AUTH_JWT_AUDIENCE"));
+    let payload = r.list(PAYLOAD, |member| match MEMBERS.contains(&member) {
+        true => Ok(member.to_owned()),
+        false => Err(format!("is none of {}; a declared field has AUTH_FIELD_<NAME>_CLAIM", MEMBERS.join(", "))),
+    });
+    let expires_in = i64::from(r.number("AUTH_JWT_EXPIRES_IN"));
+    if expires_in > 86_400 {
+        r.warn("AUTH_JWT_EXPIRES_IN is above a day: whoever signs out leaves a token behind that works so long");
+    }
+    Some(JwtSettings {
+        expires_in,
+        payload: (!payload.is_empty()).then_some(payload),
+        set_header: !r.flag("AUTH_JWT_DISABLE_SETTING_JWT_HEADER"),
+        verify_header: r.flag("AUTH_VERIFY_JWT"),
+        rotation_interval: r.optional_number("AUTH_JWT_ROTATION_INTERVAL").map(i64::from),
+        grace_period: r.number("AUTH_JWT_GRACE_PERIOD").into(),
+        signing: signing?,
+        issuer: issuer?,
+        audience: audience?,
+    })
+}
+
+/// A secret that backends know must not be one that makes sessions.
+pub(super) fn check_secret(r: &mut Reader<'_>, settings: Option<&JwtSettings>, secrets: &Secrets) {
+    if let Some(JwtSettings { signing: Signing::Shared(shared), .. }) = settings
+        && secrets.all().any(|secret| secret.expose() == shared.expose())
+    {
+        r.problem(SECRET, "is BETTER_AUTH_SECRET too: whoever verifies tokens could sign in as anybody");
+    }
+}
+
+fn read_signing(r: &mut Reader<'_>) -> Option<Signing> {
+    let alg = r.choice(ALG);
+    let secret = r.text(SECRET);
+    if let Some(alg) = KeyAlg::parse(alg) {
+        if secret.is_some() {
+            r.warn(format!("{SECRET} does nothing unless {ALG} is HS256"));
+        }
+        return Some(Signing::Keys(alg));
+    }
+    let Some(secret) = secret else {
+        if !r.has_problem(SECRET) {
+            r.problem(SECRET, format!("is not set; {ALG}=HS256 needs it"));
+        }
+        return None;
+    };
+    if secret.chars().count() < SHORTEST {
+        r.problem(SECRET, format!("has fewer than {SHORTEST} characters"));
+    }
+    r.warn(format!(
+        "{ALG} is HS256: whoever can verify tokens can also make them, for any user. Prefer EdDSA, ES256 or RS256"
+    ));
+    Some(Signing::Shared(Secret::new(secret)))
+}
