@@ -7,18 +7,23 @@ use clap::Subcommand;
 use schema::{Jwk, jwks};
 
 use super::{CliError, on_database};
-use crate::clock::Clock;
+use crate::clock::{Clock, plus_seconds};
 use crate::config::{Config, JwtSettings, Signing};
 use crate::plugins::jwt::key::KeyAlg;
-use crate::plugins::jwt::keyring::{KEPT_FOR_MS, new_row};
+use crate::plugins::jwt::keyring::{KEPT_FOR_MS, LEAD, new_row, signing_row};
 
 /// What to do with the keys.
 #[derive(Subcommand)]
 pub enum Action {
     /// List the keys, newest first; never their private parts
     List,
-    /// Make a new key; the others sign nothing more, and stay published for AUTH_JWT_GRACE_PERIOD
-    Rotate,
+    /// Make a new key; in two minutes, when backends know it, it signs in place of the others, which stay published
+    /// for AUTH_JWT_GRACE_PERIOD
+    Rotate {
+        /// Sign with it at once: backends may refuse tokens until they fetch the key set again
+        #[arg(long)]
+        now: bool,
+    },
     /// Remove a key at once: tokens it signed are refused from now on
     Revoke {
         /// Its id, as `keys list` prints it
@@ -37,63 +42,84 @@ pub fn keys(config: &Config, action: Action) -> Result<(), CliError> {
             print!("{}", table(&on_database(config, jwks::list_keys)?, settings, now));
             Ok(())
         }
-        Action::Rotate => rotate(config, settings, now),
-        Action::Revoke { kid } => revoke(config, kid),
+        Action::Rotate { now: at_once } => rotate(config, settings, now, at_once),
+        Action::Revoke { kid } => revoke(config, settings, now, &kid),
     }
 }
 
-fn rotate(config: &Config, settings: &JwtSettings, now: NaiveDateTime) -> Result<(), CliError> {
+fn rotate(config: &Config, settings: &JwtSettings, now: NaiveDateTime, at_once: bool) -> Result<(), CliError> {
     let Signing::Keys(alg) = &settings.signing else {
         return Err(CliError::Config("AUTH_JWT_ALG is HS256: there are no keys, change AUTH_JWT_SECRET".to_owned()));
     };
-    let row = new_row(&config.secrets, *alg, now, settings.expiry_of_new_keys(now))
-        .map_err(|error| CliError::Failed(error.to_string()))?;
+    let from = if at_once { now } else { plus_seconds(now, LEAD) };
+    let row = new_key(config, settings, *alg, from)?;
     let kid = row.id.clone();
     let ended = on_database(config, move |conn| {
         jwks::lock_keys(conn)?;
-        let ended = jwks::retire_keys(conn, now)?;
+        let ended = jwks::retire_keys(conn, from)?;
         jwks::insert_key(conn, &row)?;
         Ok(ended)
     })?;
-    println!("{kid} signs from now on ({}); keys that ended: {ended}", alg.name());
-    println!("running services take it up within {} s", KEPT_FOR_MS / 1_000);
+    let when = if at_once { format!("within {} s", KEPT_FOR_MS / 1_000) } else { format!("in {LEAD} s") };
+    println!("{kid} ({}) is published and signs {when}; keys that end then: {ended}", alg.name());
     Ok(())
 }
 
-fn revoke(config: &Config, kid: String) -> Result<(), CliError> {
-    let wanted = kid.clone();
-    if !on_database(config, move |conn| jwks::delete_key(conn, &wanted))? {
-        return Err(CliError::Failed(format!("there is no key {kid}")));
+fn revoke(config: &Config, settings: &JwtSettings, now: NaiveDateTime, kid: &str) -> Result<(), CliError> {
+    // Backends that fetch the key set meanwhile must not find it empty.
+    let successor = match &settings.signing {
+        Signing::Keys(alg) => Some((*alg, new_key(config, settings, *alg, now)?)),
+        Signing::Shared(_) => None,
+    };
+    let wanted = kid.to_owned();
+    let revoked = on_database(config, move |conn| {
+        jwks::lock_keys(conn)?;
+        if !jwks::delete_key(conn, &wanted)? {
+            return Ok(None);
+        }
+        let left = jwks::list_keys(conn)?;
+        let successor = successor.filter(|(alg, _)| signing_row(&left, *alg, now).is_none());
+        if let Some((_, row)) = &successor {
+            jwks::insert_key(conn, row)?;
+        }
+        Ok(Some(successor.map(|(_, row)| row.id)))
+    })?;
+    let Some(successor) = revoked else { return Err(CliError::Failed(format!("there is no key {kid}"))) };
+    println!("{kid} is gone: running services drop it within {} s,", KEPT_FOR_MS / 1_000);
+    println!("backends when they fetch the key set next; restart those that keep it for long");
+    if let Some(successor) = successor {
+        println!("{successor} signs instead");
     }
-    println!("{kid} is gone; if no key is left, the next token makes one");
-    println!(
-        "running services drop it within {} s, backends that keep the key set when they fetch it next",
-        KEPT_FOR_MS / 1_000
-    );
     Ok(())
 }
 
+fn new_key(config: &Config, settings: &JwtSettings, alg: KeyAlg, from: NaiveDateTime) -> Result<Jwk, CliError> {
+    new_row(&config.secrets, alg, from, settings.expiry_of_new_keys(from))
+        .map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// One line a key, the one that signs being told apart.
 fn table(rows: &[Jwk], settings: &JwtSettings, now: NaiveDateTime) -> String {
     let configured = match &settings.signing {
         Signing::Keys(alg) => Some(*alg),
         Signing::Shared(_) => None,
     };
-    let mut text = format!("{:<32}  {:<7}  {:<19}  {:<19}  STATE\n", "KID", "ALG", "MADE", "SIGNS UNTIL");
-    let mut signing = false;
+    let signing = configured.and_then(|alg| signing_row(rows, alg, now)).map(|row| &row.id);
+    let mut text = format!("{:<32}  {:<5}  {:<19}  {:<19}  STATE\n", "KID", "ALG", "SIGNS FROM", "UNTIL");
     for row in rows {
-        let alg = KeyAlg::of(row, configured.unwrap_or(KeyAlg::EdDsa));
-        let state = if !row.is_live(now) {
-            if settings.publishes(row, now) { "published" } else { "over" }
-        } else if !signing && alg.is_some() && alg == configured {
-            signing = true;
+        let state = if signing == Some(&row.id) {
             "signing"
-        } else {
+        } else if row.created_at > now {
+            "next"
+        } else if settings.publishes(row, now) {
             "published"
+        } else {
+            "over"
         };
-        let name = row.alg.as_deref().or(alg.map(KeyAlg::name)).unwrap_or("?");
+        let alg = row.alg.as_deref().unwrap_or("?");
         let until = row.expires_at.map_or_else(|| "-".to_owned(), time);
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<32}  {name:<7}  {:<19}  {until:<19}  {state}", row.id, time(row.created_at));
+        let _ = writeln!(text, "{:<32}  {alg:<5}  {:<19}  {until:<19}  {state}", row.id, time(row.created_at));
     }
     text
 }

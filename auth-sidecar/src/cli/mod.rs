@@ -13,6 +13,7 @@ mod mail;
 mod migrate;
 mod secret;
 mod serve;
+mod types;
 
 /// Why a command failed; each kind has its exit code (docs/configuration.md).
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,11 @@ enum Command {
         #[command(subcommand)]
         action: keys::Action,
     },
+    /// Print the declared fields as types for the site or the backend
+    Types {
+        #[command(flatten)]
+        language: types::Language,
+    },
     /// Print the resolved settings, without secrets
     Config,
     /// Print a new secret for BETTER_AUTH_SECRET
@@ -86,6 +92,9 @@ pub fn run() -> ExitCode {
         Command::Migrate { action } => load_config(&OnlyLooking).and_then(|config| migrate::migrate(&config, action)),
         Command::Mail { action } => load_config(&OnlyLooking).and_then(|config| mail::mail(&config, action)),
         Command::Keys { action } => load_config(&OnlyLooking).and_then(|config| keys::keys(&config, action)),
+        Command::Types { language } => {
+            load_config(&OnlyLooking).map(|config| print!("{}", types::types(&config, &language)))
+        }
         Command::Config => load_config(&OnlyLooking).map(|config| print!("{}", config.summary())),
         Command::Secret => secret::secret(),
         Command::Healthcheck { url } => healthcheck::healthcheck(url),

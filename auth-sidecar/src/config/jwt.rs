@@ -110,3 +110,60 @@ fn read_signing(r: &mut Reader<'_>) -> Option<Signing> {
     ));
     Some(Signing::Shared(Secret::new(secret)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, ConfigErrors, OnlyLooking};
+    use super::*;
+
+    const KEY: &str = "q0Zr8Yf1Kx9cJm2TnVb7WdLpEs4HgUaR";
+    const SHARED: &str = "T2nVb7WdLpEs4HgUaRq0Zr8Yf1Kx9cJm";
+
+    fn load(vars: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+        let deployment = [
+            ("BETTER_AUTH_URL", "https://auth.example.com/accounts"),
+            ("BETTER_AUTH_SECRET", KEY),
+            ("DATABASE_URL", "postgres://auth@db/auth"),
+        ];
+        let all = deployment.iter().chain(vars).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_env(all, &OnlyLooking)
+    }
+
+    fn problems(vars: &[(&str, &str)]) -> Vec<String> {
+        let errors = load(vars).map(|_| ()).unwrap_err();
+        errors.problems.iter().map(|problem| format!("{}: {}", problem.name, problem.what)).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_upstreams() {
+        let jwt = load(&[]).unwrap().plugins.jwt.unwrap();
+        assert!(matches!(jwt.signing, Signing::Keys(KeyAlg::EdDsa)));
+        assert_eq!(
+            (jwt.issuer.as_str(), jwt.audience.as_str()),
+            ("https://auth.example.com", "https://auth.example.com")
+        );
+        assert_eq!((jwt.expires_in, jwt.rotation_interval, jwt.grace_period), (900, None, 2_592_000));
+        assert!(jwt.payload.is_none() && jwt.set_header && !jwt.verify_header);
+    }
+
+    #[test]
+    fn a_shared_secret_is_warned_of_and_must_be_long_and_of_its_own() {
+        let hs256 = (ALG, "HS256");
+        let good = load(&[hs256, (SECRET, SHARED)]).unwrap();
+        assert!(matches!(good.plugins.jwt.unwrap().signing, Signing::Shared(_)));
+        assert_eq!(good.warnings.len(), 1, "{:?}", good.warnings);
+        assert_eq!(problems(&[hs256]), ["AUTH_JWT_SECRET: is not set; AUTH_JWT_ALG=HS256 needs it"]);
+        assert_eq!(problems(&[hs256, (SECRET, "short")]), ["AUTH_JWT_SECRET: has fewer than 32 characters"]);
+        let shared = problems(&[hs256, (SECRET, KEY)]);
+        assert!(shared.len() == 1 && shared[0].contains("could sign in as anybody"), "{shared:?}");
+        assert_eq!(load(&[(SECRET, SHARED)]).unwrap().warnings.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        assert_eq!(problems(&[(ALG, "none")]).len(), 1);
+        let payload = problems(&[(PAYLOAD, "email,password")]);
+        assert!(payload.len() == 1 && payload[0].contains("\"password\" is none of name, email"), "{payload:?}");
+        assert_eq!(load(&[("AUTH_JWT_EXPIRES_IN", "7d")]).unwrap().warnings.len(), 1);
+    }
+}

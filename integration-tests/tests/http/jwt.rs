@@ -210,7 +210,14 @@ on_both_databases! {
         let settings = [("AUTH_JWT_ROTATION_INTERVAL", "1h"), ("AUTH_JWT_GRACE_PERIOD", "30m")];
         let (app, ada) = with_ada(db, &settings).await;
         let old = jwt(&ada).await;
-        app.clock.advance(3599);
+        app.clock.advance(3600 - 121);
+        assert_eq!(kid(&jwt(&ada).await), kid(&old));
+        assert_eq!(key_set(&app).await.len(), 1);
+        // The next key is published two minutes before it signs.
+        app.clock.advance(60);
+        assert_eq!(kid(&jwt(&ada).await), kid(&old));
+        assert_eq!(key_set(&app).await.len(), 2);
+        app.clock.advance(60);
         assert_eq!(kid(&jwt(&ada).await), kid(&old));
         app.clock.advance(1);
         let new = jwt(&ada).await;
@@ -222,6 +229,25 @@ on_both_databases! {
         assert_eq!(kids(&key_set(&app).await), [kid(&new)]);
         app.clock.advance(1);
         assert_eq!(purge_once(&app.db.db, &app.state.config, app.clock.now()).await.unwrap(), 1);
+        assert_eq!(count(&app, "jwks").await, 1);
+    }
+
+    async fn a_service_that_slept_through_the_end_of_its_key_makes_one_at_once(db: TestDb) {
+        let (app, ada) = with_ada(db, &[("AUTH_JWT_ROTATION_INTERVAL", "1h"), ("AUTH_JWT_GRACE_PERIOD", "0")]).await;
+        let old = jwt(&ada).await;
+        app.clock.advance(7200);
+        assert_ne!(kids(&key_set(&app).await), [kid(&old)], "a key set without a key would be of no use");
+        assert!(verifies(&app, &jwt(&ada).await).await);
+        assert_eq!(count(&app, "jwks").await, 2);
+    }
+
+    async fn a_key_of_a_replica_whose_clock_is_ahead_is_used(db: TestDb) {
+        let (app, ada) = with_ada(db, &[]).await;
+        let ahead = app.restart(&[]).await;
+        ahead.clock.advance(1);
+        let first = jwt(&ahead.carry(&ada)).await;
+        ahead.clock.advance(-1);
+        assert_eq!(kid(&jwt(&ada).await), kid(&first));
         assert_eq!(count(&app, "jwks").await, 1);
     }
 

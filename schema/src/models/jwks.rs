@@ -19,7 +19,7 @@ pub struct Jwk {
     pub public_key: String,
     /// The private key: a JWK as JSON text, or its ciphertext as a JSON string.
     pub private_key: String,
-    /// When the key was made (UTC).
+    /// From when on it signs (UTC): when it was made, or a little later.
     pub created_at: NaiveDateTime,
     /// From when on nothing is signed with it (UTC); `None`: never.
     pub expires_at: Option<NaiveDateTime>,
@@ -76,13 +76,13 @@ pub fn insert_key(conn: &mut AnyConnection, row: &Jwk) -> QueryResult<()> {
     Ok(())
 }
 
-/// From `now` on nothing is signed with any key there is; returns the number of keys that ended.
+/// From `end` on nothing is signed with any key there is; returns the number of keys this is news to.
 ///
 /// # Errors
 /// When the database fails.
-pub fn retire_keys(conn: &mut AnyConnection, now: NaiveDateTime) -> QueryResult<usize> {
-    let live = jwks::table.filter(jwks::expires_at.is_null().or(jwks::expires_at.gt(now)));
-    diesel::update(live).set(jwks::expires_at.eq(Some(now))).execute(conn)
+pub fn retire_keys(conn: &mut AnyConnection, end: NaiveDateTime) -> QueryResult<usize> {
+    let live = jwks::table.filter(jwks::expires_at.is_null().or(jwks::expires_at.gt(end)));
+    diesel::update(live).set(jwks::expires_at.eq(Some(end))).execute(conn)
 }
 
 /// Removes a key; false when there is none of this id.

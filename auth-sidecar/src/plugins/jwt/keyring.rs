@@ -21,6 +21,11 @@ use crate::state::AppState;
 /// `keys rotate` and `keys revoke` a running service may still use the old one.
 pub const KEPT_FOR_MS: i64 = 5_000;
 
+/// How long before it signs a key is published, in seconds: longer than verifiers keep the key set
+/// although they meet a key they do not know (PyJWT and npm's `jose` wait 30 s between two looks, and
+/// the set itself may be kept for 60 s).
+pub const LEAD: i64 = 120;
+
 /// How long a request waits while another one makes the first key.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -66,6 +71,7 @@ struct Kept {
 impl Keyring {
     /// The key that signs now: the newest live one of the configured algorithm. Usually it is at
     /// hand; else one query finds it, and only where there is none it is made, once for all replicas.
+    /// The one that follows it is made a little ahead.
     ///
     /// # Errors
     /// 500 when the stored key cannot be used, which never makes a new one; 503.
@@ -75,41 +81,63 @@ impl Keyring {
         settings: &JwtSettings,
         alg: KeyAlg,
     ) -> Result<Arc<SigningKey>, ApiError> {
-        if let Some(key) = self.kept(app.clock.now()) {
-            return Ok(key);
-        }
-        let now = app.clock.now();
-        let rows = app.db.read(jwks::list_keys).await?;
-        match signing_row(&rows, alg, now) {
-            Some(row) => Ok(self.keep(&app.config.secrets, row, alg, now)?),
-            None => self.make(app, settings, alg).await,
-        }
-    }
-
-    async fn make(&self, app: &AppState, settings: &JwtSettings, alg: KeyAlg) -> Result<Arc<SigningKey>, ApiError> {
-        let turn = tokio::time::timeout(PATIENCE, self.making.lock()).await;
-        let Ok(_turn) = turn else { return Err(ApiError::unavailable("the signing key is still being made")) };
         let now = app.clock.now();
         if let Some(key) = self.kept(now) {
             return Ok(key);
         }
-        let (secrets, expires_at) = (app.config.secrets.clone(), settings.expiry_of_new_keys(now));
-        let made = tokio::task::spawn_blocking(move || new_row(&secrets, alg, now, expires_at));
-        let candidate = made.await.map_err(ApiError::internal)??;
-        let insert = app.db.write(move |conn| {
-            let rows = jwks::lock_keys(conn)?;
-            // Another replica may have been first.
-            if let Some(row) = signing_row(&rows, alg, now) {
-                return Ok((row.clone(), false));
-            }
-            jwks::insert_key(conn, &candidate)?;
-            Ok((candidate, true))
-        });
-        let (row, is_new) = insert.await?;
-        if is_new {
-            tracing::info!(kid = row.id, alg = alg.name(), "made a signing key");
+        let mut rows = app.db.read(jwks::list_keys).await?;
+        if signing_row(&rows, alg, now).is_none() {
+            rows = self.make(app, settings, alg, now).await?;
         }
-        Ok(self.keep(&app.config.secrets, &row, alg, now)?)
+        let row = signing_row(&rows, alg, now).ok_or_else(|| ApiError::internal("the new signing key is gone"))?;
+        let key = self.keep(&app.config.secrets, row, alg, now)?;
+        if let Some(end) = row.expires_at
+            && end <= plus_seconds(now, LEAD)
+            && signing_row(&rows, alg, end).is_none()
+            && let Err(error) = self.make(app, settings, alg, end).await
+        {
+            // There is one that signs now; the next request tries again.
+            tracing::warn!(
+                cause = error.cause().map(tracing::field::display),
+                "the next signing key could not be made"
+            );
+        }
+        Ok(key)
+    }
+
+    /// Makes a key that signs from `from` on, unless there is one by now; all keys afterwards.
+    async fn make(
+        &self,
+        app: &AppState,
+        settings: &JwtSettings,
+        alg: KeyAlg,
+        from: NaiveDateTime,
+    ) -> Result<Vec<Jwk>, ApiError> {
+        let turn = tokio::time::timeout(PATIENCE, self.making.lock()).await;
+        let Ok(_turn) = turn else { return Err(ApiError::unavailable("the signing key is still being made")) };
+        // Another request may have been first.
+        let rows = app.db.read(jwks::list_keys).await?;
+        if signing_row(&rows, alg, from).is_some() {
+            return Ok(rows);
+        }
+        let (secrets, expires_at) = (app.config.secrets.clone(), settings.expiry_of_new_keys(from));
+        let made = tokio::task::spawn_blocking(move || new_row(&secrets, alg, from, expires_at));
+        let candidate = made.await.map_err(ApiError::internal)??;
+        let kid = candidate.id.clone();
+        let insert = app.db.write(move |conn| {
+            let mut rows = jwks::lock_keys(conn)?;
+            // Another replica may have been first.
+            if signing_row(&rows, alg, from).is_none() {
+                jwks::insert_key(conn, &candidate)?;
+                rows.push(candidate);
+            }
+            Ok(rows)
+        });
+        let rows = insert.await?;
+        if rows.iter().any(|row| row.id == kid) {
+            tracing::info!(kid, alg = alg.name(), "made a signing key");
+        }
+        Ok(rows)
     }
 
     fn kept(&self, now: NaiveDateTime) -> Option<Arc<SigningKey>> {
@@ -139,11 +167,14 @@ impl Keyring {
     }
 }
 
-/// The newest live key of the algorithm. Upstream takes one of another algorithm where there is none
-/// of this; here the setting holds from the next token on.
-fn signing_row(rows: &[Jwk], alg: KeyAlg, now: NaiveDateTime) -> Option<&Jwk> {
-    let usable = rows.iter().filter(|row| row.is_live(now) && KeyAlg::of(row, alg) == Some(alg));
-    usable.max_by_key(|row| row.created_at)
+/// The newest live key of the algorithm that is not made for later. Upstream takes one of another
+/// algorithm where there is none of this; here the setting holds from the next token on.
+#[must_use]
+pub fn signing_row(rows: &[Jwk], alg: KeyAlg, now: NaiveDateTime) -> Option<&Jwk> {
+    let usable = || rows.iter().filter(|row| row.is_live(now) && KeyAlg::of(row, alg) == Some(alg));
+    let begun = usable().filter(|row| row.created_at <= now).max_by_key(|row| row.created_at);
+    // One from the future is better than none: the replica that made it may have a fast clock.
+    begun.or_else(|| usable().min_by_key(|row| row.created_at))
 }
 
 /// The private key of a row: sealed, as it is written here, or plain, as upstream's
@@ -162,14 +193,15 @@ fn open(secrets: &Secrets, row: &Jwk, alg: KeyAlg) -> Result<SigningKey, Keyring
     SigningKey::from_jwk(&row.id, alg, &jwk).map_err(unusable)
 }
 
-/// The row of a new key, its private part sealed under the current secret (upstream: `createJwk`).
+/// The row of a new key that signs from `from` on, its private part sealed under the current secret
+/// (upstream: `createJwk`).
 ///
 /// # Errors
 /// When the key cannot be made or sealed.
 pub fn new_row(
     secrets: &Secrets,
     alg: KeyAlg,
-    now: NaiveDateTime,
+    from: NaiveDateTime,
     expires_at: Option<NaiveDateTime>,
 ) -> Result<Jwk, KeyringError> {
     let key = generate(alg)?;
@@ -178,7 +210,7 @@ pub fn new_row(
         id: generate_id(),
         public_key: Value::Object(key.public).to_string(),
         private_key: Value::String(sealed).to_string(),
-        created_at: now,
+        created_at: from,
         expires_at,
         alg: Some(alg.name().to_owned()),
         crv: key.crv.map(str::to_owned),
@@ -186,10 +218,10 @@ pub fn new_row(
 }
 
 impl JwtSettings {
-    /// When a key made at `now` stops signing; `None`: never.
+    /// When a key that begins at `from` stops signing; `None`: never.
     #[must_use]
-    pub fn expiry_of_new_keys(&self, now: NaiveDateTime) -> Option<NaiveDateTime> {
-        self.rotation_interval.map(|interval| plus_seconds(now, interval))
+    pub fn expiry_of_new_keys(&self, from: NaiveDateTime) -> Option<NaiveDateTime> {
+        self.rotation_interval.map(|interval| plus_seconds(from, interval))
     }
 
     /// Whether tokens of this key are still accepted at `now`: it is live, or ended within the grace.

@@ -6,6 +6,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH};
+use chrono::NaiveDateTime;
 use schema::{Jwk, jwks};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -55,16 +56,12 @@ pub async fn token(cx: &mut Context) -> Result<Answer, ApiError> {
 /// # Errors
 /// 503.
 pub async fn jwks(cx: &mut Context) -> Result<Answer, ApiError> {
-    let mut rows = cx.app.db.read(jwks::list_keys).await?;
-    let settings = settings(cx)?;
-    if let (Signing::Keys(alg), true) = (&settings.signing, rows.is_empty()) {
+    let (settings, now) = (settings(cx)?, cx.app.clock.now());
+    let mut keys = published(&cx.app.db.read(jwks::list_keys).await?, settings, now);
+    if let (Signing::Keys(alg), true) = (&settings.signing, keys.is_empty()) {
         cx.app.keyring.signing_key(&cx.app, settings, *alg).await?;
-        rows = cx.app.db.read(jwks::list_keys).await?;
+        keys = published(&cx.app.db.read(jwks::list_keys).await?, settings, now);
     }
-    let now = cx.app.clock.now();
-    // Upstream gives them in the order they were made.
-    let keys: Vec<Value> =
-        rows.iter().rev().filter(|row| settings.publishes(row, now)).filter_map(public_jwk).collect();
     let body = json!({ "keys": keys });
     let tag = format!("\"{}\"", hex::encode(Sha256::digest(body.to_string())));
     if cx.app.config.http.no_store {
@@ -76,6 +73,11 @@ pub async fn jwks(cx: &mut Context) -> Result<Answer, ApiError> {
         return Ok(Answer { status: StatusCode::NOT_MODIFIED, body: AnswerBody::Empty });
     }
     Ok(Answer::json(body))
+}
+
+/// The keys whose tokens are still good, in the order they were made, as upstream has them.
+fn published(rows: &[Jwk], settings: &JwtSettings, now: NaiveDateTime) -> Vec<Value> {
+    rows.iter().rev().filter(|row| settings.publishes(row, now)).filter_map(public_jwk).collect()
 }
 
 /// A key as others see it, its members in upstream's order; `None` for a row that holds no key.
