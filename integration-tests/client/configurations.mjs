@@ -89,6 +89,20 @@ const all = {
   }),
   'verify-silent': merge(mail, { emailAndPassword: { requireEmailVerification: true }, emailVerification: { sendOnSignUp: false } }),
   'delete-mail': merge(mail, { user: { deleteUser: { sendDeleteAccountVerification: true, deleteTokenExpiresIn: 7200 } }, session: { freshAge: 1 } }),
+  tokens: { plugins: { jwt: {}, bearer: {}, oneTimeToken: {} } },
+  'tokens-refresh': { session: { updateAge: 0 }, plugins: { jwt: {}, bearer: {} } },
+  'tokens-cache': merge(cache('compact'), { plugins: { jwt: {}, bearer: {} } }),
+  'tokens-strict': {
+    plugins: {
+      jwt: {
+        disableSettingJwtHeader: true,
+        jwks: { keyPairConfig: { alg: 'RS256' } },
+        jwt: { issuer: 'https://issuer.example.test', audience: 'api', expirationTime: '1h' },
+      },
+      bearer: { requireSignature: true },
+      oneTimeToken: { storeToken: 'hashed', disableSetSessionCookie: true },
+    },
+  },
   'rate-limit': {
     rateLimit: { enabled: true, window: 60, max: 5, customRules: { '/list-sessions': { window: 2, max: 1 }, '/ok': false } },
   },

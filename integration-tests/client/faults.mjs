@@ -15,6 +15,9 @@ const FORGET = 'sign-in: remember me';
 const CACHE = 'cookie-cache: compact: set, read, renewed';
 const JWT = 'cookie-cache: jwt: set, read, renewed';
 const JWE = 'cookie-cache: jwe: set, read, renewed';
+const TOKEN = 'tokens: get-session gives one in a header';
+const headerOf = (header, change) => (r) => r.headers.forEach((h) => h[0] === header && (h[1] = change(h[1])));
+const claim = (change) => headerOf('set-auth-jwt', (jwt) => jwt.replace(/\.([\w-]+)\./, (_, payload) => `.${Buffer.from(change(Buffer.from(payload, 'base64url').toString())).toString('base64url')}.`));
 const recode = (change) => line((text) => text.replace(/(session_data=)([\w-]+)/, (_, name, value) => name + Buffer.from(change(Buffer.from(value, 'base64url').toString())).toString('base64url')));
 
 export const faults = [
@@ -47,5 +50,9 @@ export const faults = [
   { name: 'cache: lives longer', scenario: CACHE, spoil: recode((text) => text.replace(/("expiresAt":)(\d{13})/, (_, k, v) => k + (Number(v) + 600_000))) },
   { name: 'cache: jwt of another secret', scenario: JWT, spoil: line((text) => text.replace(/(session_data=[\w-]+\.[\w-]+\.)(.)/, (_, k, c) => k + (c === 'A' ? 'B' : 'A'))) },
   { name: 'cache: jwe that cannot be opened', scenario: JWE, spoil: line((text) => text.replace(/(session_data=[^;]+)([\w-]{4})(?=;)/, (_, k, end) => k + (end === 'AAAA' ? 'BBBB' : 'AAAA'))) },
+  { name: 'token: lives longer', scenario: TOKEN, spoil: claim((text) => text.replace(/("exp":)(\d+)/, (_, k, v) => k + (Number(v) + 60))) },
+  { name: 'token: claims in another order', scenario: TOKEN, spoil: claim((text) => text.replace(/("iss":"[^"]*"),("aud":"[^"]*")/, '$2,$1')) },
+  { name: 'token: broken signature', scenario: TOKEN, spoil: headerOf('set-auth-jwt', (jwt) => jwt.replace(/.{8}$/, 'AAAAAAAA')) },
+  { name: 'set-auth-token: broken signature', scenario: TOKEN, spoil: headerOf('set-auth-token', (token) => token.replace(/.=$/, 'A=')) },
   { name: 'rate limit without x-retry-after', scenario: 'protocol: rate limit: three sign-ins in ten seconds', spoil: (r) => void (r.headers = r.headers.filter(([name]) => name !== 'x-retry-after')) },
 ];

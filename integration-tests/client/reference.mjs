@@ -5,6 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { betterAuth } from 'better-auth';
 import { getMigrations } from 'better-auth/db/migration';
 import { toNodeHandler } from 'better-auth/node';
+import { bearer, jwt, oneTimeToken } from 'better-auth/plugins';
+
+const PLUGINS = { bearer, jwt, oneTimeToken };
 
 /** SQLite in memory, or the PostgreSQL database of a URL. */
 async function database(url) {
@@ -38,7 +41,7 @@ function withMail({ emailAndPassword, emailVerification, user = {}, ...options }
 
 /** Serves one configuration; resolves to `{ url, close }` once it answers. Mail is posted to `mailWebhook`. */
 export async function serve(configuration, { host = '127.0.0.1', port = 0, databaseURL, mailWebhook } = {}) {
-  const { name: _, publicURL, passwordHash: __, ...options } = configuration;
+  const { name: _, publicURL, passwordHash: __, plugins = {}, ...options } = configuration;
   // The address goes into the configuration, so it is bound first.
   let handler = async (_, res) => res.writeHead(503).end();
   const server = http.createServer((req, res) => {
@@ -51,6 +54,7 @@ export async function serve(configuration, { host = '127.0.0.1', port = 0, datab
   const url = `http://${host}:${server.address().port}`;
   const auth = betterAuth({
     ...withMail(options, mailWebhook),
+    plugins: Object.entries(plugins).map(([name, its]) => PLUGINS[name](its)),
     baseURL: publicURL ?? url,
     database: await database(databaseURL),
     telemetry: { enabled: false },

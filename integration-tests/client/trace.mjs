@@ -9,6 +9,9 @@ import { symmetricDecodeJWT } from 'better-auth/crypto';
 const TRANSPORT_HEADERS = new Set(['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding']);
 const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const RANDOM = /(?<![A-Za-z0-9_-])[A-Za-z0-9]{32}(?![A-Za-z0-9_-])/g;
+const JWT = /eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g;
+const ONE_TIME = /(?<=\{"token":")[\w-]{32}(?="\})/g;
+const KEY = /(?<="[xyn]":")[\w-]{40,}(?=")/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g;
 
 /** Distance from now, coarse enough not to depend on how busy the machine is. */
@@ -46,13 +49,23 @@ export class Trace {
   }
 
   text(text) {
-    let out = text;
+    let out = text.replace(JWT, (token) => this.jwt(token));
     for (const [token, name] of this.mailed) out = out.replaceAll(token, name);
     for (const host of this.hosts) out = out.replaceAll(host, '<host>');
     return out
       .replace(ISO, (date) => `<date ${distance(Date.parse(date))}>`)
       .replace(UUID, '<uuid>')
+      .replace(KEY, (part) => `<${part.length} of a key>`)
+      .replace(ONE_TIME, (raw) => this.random(raw))
       .replace(RANDOM, (raw) => this.random(raw));
+  }
+
+  /** A token for other services: what it says, in its order. Whether its signature is right is the scenario's business. */
+  jwt(token) {
+    const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString());
+    if (header.includes('HS256')) return token;
+    const times = payload.replace(/(?<="(?:iat|exp)":)\d{10}/g, (s) => `<s ${distance(Number(s) * 1000)}>`);
+    return `<jwt ${header} ${times}>`;
   }
 
   /** A mail: its members in their order. Its token is known by name from here on. */
@@ -98,6 +111,7 @@ export class Trace {
   }
 
   header(name, value) {
+    if (name === 'set-auth-token') return this.signed(value);
     // Seconds still to wait depend on how busy the machine is: rounded up to fives.
     if (name === 'x-retry-after' && /^\d+$/.test(value)) return `<at most ${Math.ceil(Number(value) / 5) * 5} s>`;
     return this.text(value);
@@ -122,10 +136,14 @@ export class Trace {
     }
     const form = encodeURIComponent(value) === raw ? '' : ' escaped in another way';
     if (name.endsWith('session_data')) return `<${await this.cache(name, value)}${form}>`;
+    return `<${this.signed(value)}${form}>`;
+  }
+
+  signed(value) {
     const dot = value.lastIndexOf('.');
     const payload = value.slice(0, dot);
     const expected = crypto.createHmac('sha256', this.configuration.secret).update(payload).digest('base64');
-    return `<${value.slice(dot + 1) === expected ? 'signed' : 'BADLY SIGNED'} ${this.text(payload)}${form}>`;
+    return `${value.slice(dot + 1) === expected ? 'signed' : 'BADLY SIGNED'} ${this.text(payload)}`;
   }
 
   /** A cookie cache: its content in the order written, its times, and whether the package's own helper accepts it. */
