@@ -40,7 +40,7 @@ impl CliError {
 }
 
 #[derive(Parser)]
-#[command(name = "auth-sidecar", version, about = "Better Auth's HTTP protocol as one static program")]
+#[command(name = "auth-sidecar", version, about = "Better Auth's HTTP protocol as one program")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
