@@ -98,8 +98,11 @@ impl LogLine {
 
 /// A request's place in the route tables.
 struct Place {
-    /// The path below its prefix, as the rate limiter and the disabled paths know it.
+    /// The path below its prefix, as the rate limiter and the disabled paths know it: several paths of one purpose may
+    /// share a name here.
     normalized: String,
+    /// The path below its prefix.
+    own: String,
     /// The route, with the value of its parameter.
     route: Option<(&'static Route, String)>,
     /// Whether it belongs to the plain REST face.
@@ -116,7 +119,7 @@ async fn walk(
     let place = find_place(app, request.method(), &path);
     let config = &app.config;
 
-    if config.http.disabled_paths.contains(&place.normalized) {
+    if config.http.disabled_paths.iter().any(|path| *path == place.normalized || *path == place.own) {
         return if place.profile_face {
             profile_api::not_found()
         } else {
@@ -124,8 +127,7 @@ async fn walk(
         };
     }
     // Without addresses everybody would share one bucket: upstream does not limit then.
-    let is_gateway = place.profile_face && place.normalized == profile_api::GATEWAY_CHECK;
-    if !config.client_ip.disabled && !is_gateway {
+    if !config.client_ip.disabled {
         let ip = client_ip(&config.client_ip, |name| header(request, name));
         if let Err(after) = app.limiter.check(ip.as_deref(), &place.normalized, app.clock.now_ms()) {
             return too_many_requests(&mut HttpResponse::TooManyRequests(), after, place.profile_face);
@@ -148,12 +150,12 @@ async fn walk(
         headers: Vec::new(),
         user_id: None,
     };
-    let plugin = config.plugins.bearer.as_ref();
-    if place.profile_face || plugin.is_some() {
-        bearer::accept_bearer(&mut cx, plugin.is_some_and(|settings| settings.require_signature));
+    let plugin = &config.plugins.bearer;
+    if place.profile_face || plugin.enabled {
+        bearer::accept_bearer(&mut cx, plugin.require_signature);
     }
     let result = run(&mut cx, route, payload).await;
-    if plugin.is_some() {
+    if plugin.enabled {
         bearer::set_auth_token(&mut cx);
     }
     log.user_id = cx.user_id.take();
@@ -198,23 +200,29 @@ fn parse_target(request: &HttpRequest) -> Option<(String, Map<String, Value>)> {
 }
 
 fn find_place(app: &AppState, method: &Method, path: &str) -> Place {
+    let plugins = &app.config.plugins;
     if path == jwt::WELL_KNOWN {
-        let route = plugins::find(&app.config.plugins, method, path);
-        return Place { normalized: path.to_owned(), route, profile_face: false };
+        let route = plugins::find(plugins, method, path);
+        return Place { normalized: jwt::JWKS.to_owned(), own: path.to_owned(), route, profile_face: false };
     }
     if let Some(prefix) = &app.config.http.api_prefix
         && let Some(below) = path.strip_prefix(prefix.as_str())
         && (below.is_empty() || below.starts_with('/'))
     {
-        let route = routes::find(routes::PROFILE_ROUTES, method, below);
-        return Place { normalized: profile_api::limited_as(method, below).to_owned(), route, profile_face: true };
+        return Place {
+            normalized: profile_api::limited_as(method, below).to_owned(),
+            own: below.trim_end_matches('/').to_owned(),
+            route: routes::find(routes::PROFILE_ROUTES, method, below),
+            profile_face: true,
+        };
     }
     let base_path = app.config.base_path.as_str();
+    let own = normalize_pathname(path, base_path);
     let below = path.strip_prefix(base_path).filter(|below| below.starts_with('/'));
     Place {
-        normalized: normalize_pathname(path, base_path).to_owned(),
+        normalized: if own == jwt::WELL_KNOWN { jwt::JWKS } else { own }.to_owned(),
+        own: own.to_owned(),
         route: below.and_then(|below| {
-            let plugins = &app.config.plugins;
             routes::find(routes::ROUTES, method, below).or_else(|| plugins::find(plugins, method, below))
         }),
         profile_face: false,

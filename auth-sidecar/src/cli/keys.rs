@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use chrono::NaiveDateTime;
 use clap::Subcommand;
-use schema::{Jwk, jwks};
+use schema::{Db, Jwk, jwks, migrations};
 
-use super::{CliError, on_database};
+use super::{CliError, block_on, on_database};
 use crate::clock::{Clock, plus_seconds};
 use crate::config::{Config, JwtSettings, Signing};
 use crate::plugins::jwt::key::KeyAlg;
-use crate::plugins::jwt::keyring::{KEPT_FOR_MS, LEAD, new_row, signing_row};
+use crate::plugins::jwt::keyring::{KEPT_FOR_MS, LEAD, new_row, open, signing_row};
 
 /// What to do with the keys.
 #[derive(Subcommand)]
@@ -23,11 +23,17 @@ pub enum Action {
         /// Sign with it at once: backends may refuse tokens until they fetch the key set again
         #[arg(long)]
         now: bool,
+        /// Even though the key in use cannot be decrypted with these secrets
+        #[arg(long)]
+        force: bool,
     },
     /// Remove a key at once: tokens it signed are refused from now on
     Revoke {
         /// Its id, as `keys list` prints it
         kid: String,
+        /// Even though the key in use cannot be decrypted with these secrets
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -37,13 +43,49 @@ pub fn keys(config: &Config, action: Action) -> Result<(), CliError> {
         return Err(CliError::Config("AUTH_PLUGINS does not have jwt: nothing is signed".to_owned()));
     };
     let now = Clock::System.now();
+    let rows = stored(config)?;
     match action {
         Action::List => {
-            print!("{}", table(&on_database(config, jwks::list_keys)?, settings, now));
+            print!("{}", table(&rows, settings, now));
             Ok(())
         }
-        Action::Rotate { now: at_once } => rotate(config, settings, now, at_once),
-        Action::Revoke { kid } => revoke(config, settings, now, &kid),
+        Action::Rotate { now: at_once, force } => {
+            check_secrets(config, settings, &rows, now, force)?;
+            rotate(config, settings, now, at_once)
+        }
+        Action::Revoke { kid, force } => {
+            check_secrets(config, settings, &rows, now, force)?;
+            revoke(config, settings, now, &kid)
+        }
+    }
+}
+
+fn stored(config: &Config) -> Result<Vec<Jwk>, CliError> {
+    let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
+    block_on(async {
+        let pending = migrations::pending(&db).await.map_err(|error| CliError::Database(error.to_string()))?;
+        if !pending.is_empty() {
+            return Err(CliError::Database("the tables are not up to date: run auth-sidecar migrate".to_owned()));
+        }
+        db.read(jwks::list_keys).await.map_err(|error| CliError::Database(error.to_string()))
+    })
+}
+
+/// A new key is sealed under the secrets of this command: those of the running service have to be the same, or it
+/// could sign nothing any more. That they open the key in use shows it.
+fn check_secrets(
+    config: &Config,
+    settings: &JwtSettings,
+    rows: &[Jwk],
+    now: NaiveDateTime,
+    force: bool,
+) -> Result<(), CliError> {
+    let Signing::Keys(alg) = &settings.signing else { return Ok(()) };
+    match signing_row(rows, *alg, now).map(|row| open(&config.secrets, row, *alg)) {
+        Some(Err(error)) if !force => Err(CliError::Failed(format!(
+            "nothing was changed: {error}. If the running service has these secrets all the same, add --force"
+        ))),
+        _ => Ok(()),
     }
 }
 

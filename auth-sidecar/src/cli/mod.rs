@@ -91,7 +91,7 @@ pub fn run() -> ExitCode {
         Command::Serve => load_config(&ThisMachine).and_then(serve::serve),
         Command::Migrate { action } => load_config(&OnlyLooking).and_then(|config| migrate::migrate(&config, action)),
         Command::Mail { action } => load_config(&OnlyLooking).and_then(|config| mail::mail(&config, action)),
-        Command::Keys { action } => load_config(&OnlyLooking).and_then(|config| keys::keys(&config, action)),
+        Command::Keys { action } => load_config(&ThisMachine).and_then(|config| keys::keys(&config, action)),
         Command::Types { language } => {
             load_config(&OnlyLooking).map(|config| print!("{}", types::types(&config, &language)))
         }

@@ -108,7 +108,7 @@ async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> 
                 app.set_database_ready();
                 Worker::new(app.mailer.clone(), app.db.clone(), app.clock.clone()).start().await;
                 actix_web::rt::spawn(jobs::purge(app.clone().into_inner()));
-                actix_web::rt::spawn(async move { jwt::prepare(&app).await });
+                actix_web::rt::spawn(jwt::look_after_keys(app.clone()));
                 tracing::info!("ready");
                 return Ok(());
             }

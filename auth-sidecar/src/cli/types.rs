@@ -119,6 +119,12 @@ const TAKEN_IN_PYTHON: &[&str] = &[
     "json",
     "schema",
     "validate",
+    "bool",
+    "datetime",
+    "float",
+    "int",
+    "list",
+    "str",
 ];
 
 /// A user's own members: key, attribute, type and whether it may be null.

@@ -62,6 +62,9 @@ const SESSION_KEYS: &[&str] = &[
     "prototype",
 ];
 
+/// Names of what `/auth/verify` says in headers beside the fields.
+const GATEWAY_NAMES: &[&str] = &["user_id", "user_email", "user_email_verified", "jwt"];
+
 /// Longest name and wire key, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -77,6 +80,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> FieldRegistry {
     for field in &mut fields.session {
         configure(r, SESSION_FIELD_PREFIX, field);
     }
+    free_names(r, &fields.user);
     free_keys(r, FIELD_PREFIX, &fields.user, USER_KEYS);
     free_keys(r, SESSION_FIELD_PREFIX, &fields.session, SESSION_KEYS);
     fields
@@ -188,6 +192,18 @@ fn check_key(text: &str) -> Result<String, String> {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && text.len() <= LONGEST_NAME;
     if good { Ok(text.to_owned()) } else { Err("is no key of letters, digits and _".to_owned()) }
+}
+
+/// A field's name is its header at `/auth/verify`, its attribute in Python, and what the REST endpoints take for its key.
+fn free_names(r: &mut Reader<'_>, fields: &[Field]) {
+    for field in fields {
+        let plain = plain_key(&field.name);
+        // Where name and key are one, the key's problem says it all.
+        let keys = USER_KEYS.iter().filter(|_| plain_key(&field.key) != plain);
+        if let Some(taken) = GATEWAY_NAMES.iter().chain(keys).find(|taken| plain_key(taken) == plain) {
+            r.problem("AUTH_USER_FIELDS", format!("\"{}\" cannot be told from {taken}, which is built in", field.name));
+        }
+    }
 }
 
 /// No field may have the key of something else, nor one that could be taken for it.

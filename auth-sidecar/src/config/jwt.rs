@@ -65,13 +65,21 @@ pub(super) fn read(r: &mut Reader<'_>, own_origin: Option<&str>) -> Option<JwtSe
     if expires_in > 86_400 {
         r.warn("AUTH_JWT_EXPIRES_IN is above a day: whoever signs out leaves a token behind that works so long");
     }
+    let rotation_interval = r.optional_number("AUTH_JWT_ROTATION_INTERVAL").map(i64::from);
+    let grace_period = i64::from(r.number("AUTH_JWT_GRACE_PERIOD"));
+    if grace_period < expires_in + 60 {
+        r.warn("AUTH_JWT_GRACE_PERIOD is not above AUTH_JWT_EXPIRES_IN by a minute: a key that ends takes good tokens along");
+    }
+    if rotation_interval.is_some_and(|interval| grace_period / interval > 50) {
+        r.warn("AUTH_JWT_ROTATION_INTERVAL is so short beside AUTH_JWT_GRACE_PERIOD that over 50 keys are published at once");
+    }
     Some(JwtSettings {
         expires_in,
         payload: (!payload.is_empty()).then_some(payload),
         set_header: !r.flag("AUTH_JWT_DISABLE_SETTING_JWT_HEADER"),
         verify_header: r.flag("AUTH_VERIFY_JWT"),
-        rotation_interval: r.optional_number("AUTH_JWT_ROTATION_INTERVAL").map(i64::from),
-        grace_period: r.number("AUTH_JWT_GRACE_PERIOD").into(),
+        rotation_interval,
+        grace_period,
         signing: signing?,
         issuer: issuer?,
         audience: audience?,
@@ -164,6 +172,13 @@ mod tests {
         assert_eq!(problems(&[(ALG, "none")]).len(), 1);
         let payload = problems(&[(PAYLOAD, "email,password")]);
         assert!(payload.len() == 1 && payload[0].contains("\"password\" is none of name, email"), "{payload:?}");
-        assert_eq!(load(&[("AUTH_JWT_EXPIRES_IN", "7d")]).unwrap().warnings.len(), 1);
+        for warned in
+            [("AUTH_JWT_EXPIRES_IN", "7d"), ("AUTH_JWT_GRACE_PERIOD", "15m"), ("AUTH_JWT_ROTATION_INTERVAL", "1h")]
+        {
+            let warnings = load(&[warned]).unwrap().warnings;
+            assert!(warnings.len() == 1 && warnings[0].contains(warned.0), "{warnings:?}");
+        }
+        let names = problems(&[("AUTH_USER_FIELDS", "user_id,jwt,email,plan"), ("AUTH_FIELD_EMAIL_KEY", "contact")]);
+        assert_eq!(names.len(), 3, "{names:?}");
     }
 }

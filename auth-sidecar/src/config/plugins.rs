@@ -13,7 +13,7 @@ pub struct PluginSettings {
     /// Tokens for other services.
     pub jwt: Option<JwtSettings>,
     /// Sessions in the `Authorization` header.
-    pub bearer: Option<BearerSettings>,
+    pub bearer: BearerSettings,
     /// Sign-in by a mailed link.
     pub magic_link: Option<MagicLinkSettings>,
     /// Sign-in, proof of an address and password reset by a mailed code.
@@ -22,9 +22,11 @@ pub struct PluginSettings {
     pub one_time_token: Option<OneTimeTokenSettings>,
 }
 
-/// Settings of the plugin bearer.
-#[derive(Clone, Debug)]
+/// Settings of the plugin bearer. The REST endpoints take such tokens with and without it.
+#[derive(Clone, Debug, Default)]
 pub struct BearerSettings {
+    /// The protocol's endpoints take them too.
+    pub enabled: bool,
     /// A token without its signature is ignored.
     pub require_signature: bool,
 }
@@ -125,7 +127,10 @@ pub(super) fn read(r: &mut Reader<'_>, mail: Option<&MailSettings>, own_origin: 
         r.problem(NAME, "has none beside plugins");
     }
     let jwt = jwt::read(r, own_origin);
-    let bearer = BearerSettings { require_signature: r.flag("AUTH_BEARER_REQUIRE_SIGNATURE") };
+    let bearer = BearerSettings {
+        enabled: wanted.contains(&Plugin::Bearer),
+        require_signature: r.flag("AUTH_BEARER_REQUIRE_SIGNATURE"),
+    };
     let one_time_token = OneTimeTokenSettings {
         expires_in: r.number("AUTH_ONE_TIME_TOKEN_EXPIRES_IN").into(),
         hashed: r.choice("AUTH_ONE_TIME_TOKEN_STORE_TOKEN") == "hashed",
@@ -149,9 +154,12 @@ pub(super) fn read(r: &mut Reader<'_>, mail: Option<&MailSettings>, own_origin: 
     {
         r.problem(NAME, "has plugins that send mail, but AUTH_MAIL is off");
     }
+    if !wanted.contains(&Plugin::Jwt) && jwt.as_ref().is_some_and(|jwt| jwt.verify_header) {
+        r.warn("AUTH_VERIFY_JWT does nothing without the plugin jwt");
+    }
     let settings = PluginSettings {
         jwt: jwt.filter(|_| wanted.contains(&Plugin::Jwt)),
-        bearer: wanted.contains(&Plugin::Bearer).then_some(bearer),
+        bearer,
         magic_link: wanted.contains(&Plugin::MagicLink).then_some(magic_link),
         email_otp: wanted.contains(&Plugin::EmailOtp).then_some(email_otp),
         one_time_token: wanted.contains(&Plugin::OneTimeToken).then_some(one_time_token),
@@ -237,7 +245,7 @@ mod tests {
     fn tokens_and_bearer_are_there_unless_something_else_is_said() {
         let has = |vars: &[(&str, &str)]| {
             let plugins = load(vars).unwrap().plugins;
-            (plugins.jwt.is_some(), plugins.bearer.is_some(), plugins.one_time_token.is_some())
+            (plugins.jwt.is_some(), plugins.bearer.enabled, plugins.one_time_token.is_some())
         };
         assert_eq!(has(&[]), (true, true, false));
         assert_eq!(has(&[(NAME, "none")]), (false, false, false));

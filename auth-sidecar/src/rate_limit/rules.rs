@@ -128,7 +128,10 @@ impl Rules {
         match custom {
             Some((_, CustomRule::Off)) => None,
             Some((_, CustomRule::Limit(rule))) => Some(*rule),
-            None => Some(self.plugin_rule(path).or_else(|| special_rule(path)).unwrap_or(self.default)),
+            None => self.plugin_rule(path).or_else(|| special_rule(path)).or_else(|| {
+                // Nor is there a default for it.
+                (path != GATEWAY_CHECK).then_some(self.default)
+            }),
         }
     }
 
@@ -136,6 +139,9 @@ impl Rules {
         self.plugins.iter().find(|plugin| plugin.path.matches(path)).map(|plugin| plugin.rule)
     }
 }
+
+/// The check for gateways: they ask it for every request they pass on, each picture of a page included.
+const GATEWAY_CHECK: &str = "/verify";
 
 /// The tighter limits on guessing passwords and on sending mail.
 fn special_rule(path: &str) -> Option<Rule> {

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::error::{ApiError, ErrorBody, codes};
 use crate::extract::Check;
 use crate::plugins::email_otp::send::on_sign_up;
-use crate::plugins::jwt::{access_token, bearer_user};
+use crate::plugins::jwt::{self, access_token, bearer_user};
 
 /// `POST …/register`: creates a user with a password and signs them in. 201 `{user, token, access_token, token_type,
 /// expires_in}`; the tokens are null when signing up does not sign in. A name may be left out.
@@ -32,7 +32,7 @@ pub async fn register(cx: &mut Context) -> Result<Answer, ApiError> {
         sign_up::SignedUp::NoSession(user) => (None, user),
     };
     on_sign_up(cx, &user).await;
-    let body = with_access_token(cx, user, token).await?;
+    let body = with_access_token(cx, user, token).await;
     Ok(Answer { status: StatusCode::CREATED, body: AnswerBody::Json(body) })
 }
 
@@ -45,7 +45,7 @@ pub async fn login(cx: &mut Context) -> Result<Answer, ApiError> {
     let body = sign_in::parse_body(cx.body.as_ref())?;
     cx.check_form_csrf()?;
     let current = sign_in::sign_in(cx, body).await?;
-    Ok(Answer::json(with_access_token(cx, current.user, Some(current.token)).await?))
+    Ok(Answer::json(with_access_token(cx, current.user, Some(current.token)).await))
 }
 
 /// `GET …/token`: a JWT for the session. 200 `{access_token, token_type, expires_in}`, the last in seconds.
@@ -54,6 +54,7 @@ pub async fn login(cx: &mut Context) -> Result<Answer, ApiError> {
 /// 401 without a session, 404 without the plugin jwt, 503.
 pub async fn token(cx: &mut Context) -> Result<Answer, ApiError> {
     let settings = jwt_settings(cx)?;
+    refuse_jwt(cx)?;
     let current = cx.require_authoritative_session().await?;
     cx.user_id = Some(current.user_id);
     Ok(Answer::json(access_token(cx, &settings, &current.user).await?))
@@ -74,7 +75,10 @@ pub async fn password_token(cx: &mut Context) -> Result<Answer, ApiError> {
     }
     check.finish()?;
     cx.check_form_csrf()?;
-    let current = sign_in::sign_in(cx, SignInBody { email, password, callback_url: None, remember: true }).await?;
+    // Nobody is signed in for a token that cannot be made.
+    access_token::prepare(&cx.app, &settings).await?;
+    // The session behind the token is of no more use than the token: it lasts a day.
+    let current = sign_in::sign_in(cx, SignInBody { email, password, callback_url: None, remember: false }).await?;
     Ok(Answer::json(access_token(cx, &settings, &current.user).await?))
 }
 
@@ -88,18 +92,29 @@ async fn access_token(cx: &Context, settings: &JwtSettings, user: &Map<String, V
     Ok(json!({ "access_token": token, "token_type": "bearer", "expires_in": settings.expires_in }))
 }
 
-/// The session's token and, with the plugin jwt, a JWT beside it.
-async fn with_access_token(cx: &Context, user: Map<String, Value>, token: Option<String>) -> Result<Value, ApiError> {
-    let jwt = match &cx.app.config.plugins.jwt {
-        Some(settings) if token.is_some() => access_token(cx, settings, &user).await?,
-        Some(_) => json!({ "access_token": null, "token_type": "bearer", "expires_in": null }),
-        None => Value::Null,
-    };
-    let mut body = Map::from_iter([("user".to_owned(), user.into()), ("token".to_owned(), token.into())]);
-    if let Value::Object(jwt) = jwt {
-        body.extend(jwt);
+/// The session's token and, with the plugin jwt, a JWT beside it. Who has just signed up or in stays so without a JWT:
+/// it is null then.
+async fn with_access_token(cx: &Context, user: Map<String, Value>, token: Option<String>) -> Value {
+    let mut body = json!({ "user": user, "token": token });
+    if let (Some(settings), Some(members)) = (&cx.app.config.plugins.jwt, body.as_object_mut()) {
+        let signed = match token {
+            Some(_) => access_token(cx, settings, &user).await.map_err(|error| {
+                let cause = error.cause().map(tracing::field::display);
+                tracing::error!(cause, "signed in without an access token");
+            }),
+            None => Err(()),
+        };
+        let none = json!({ "access_token": null, "token_type": "bearer", "expires_in": null });
+        if let Value::Object(jwt) = signed.unwrap_or(none) {
+            members.extend(jwt);
+        }
     }
-    Ok(body.into())
+    body
+}
+
+/// A JWT is no session. Whoever sends one must not be taken for the owner of a cookie that comes with it.
+fn refuse_jwt(cx: &Context) -> Result<(), ApiError> {
+    if jwt::bearer_token(cx).is_some() { Err(ApiError::unauthorized()) } else { Ok(()) }
 }
 
 /// `GET …/me`: 200 `{user}`, by session or by JWT.
@@ -123,6 +138,7 @@ pub async fn update_profile(cx: &mut Context) -> Result<Answer, ApiError> {
     let check = Check::record(cx.body.as_ref());
     let members = check.members().cloned().unwrap_or_default();
     check.finish()?;
+    refuse_jwt(cx)?;
     let mut current = cx.require_authoritative_session().await?;
     update_user::apply(cx, &mut current, &members).await?;
     Ok(Answer::json(json!({ "user": current.user })))
@@ -152,10 +168,6 @@ fn rename(members: &mut Map<String, Value>, from: &str, to: &str) {
         members.insert(to.to_owned(), value);
     }
 }
-
-/// The check for gateways: they ask it for every request they pass on, each picture of a page included, so it has no
-/// rate limit. A session's token cannot be guessed.
-pub const GATEWAY_CHECK: &str = "/verify";
 
 /// The rate limiter's name for a request of this face: sign-up and sign-in share the buckets of the
 /// protocol's own endpoints.

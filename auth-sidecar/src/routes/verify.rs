@@ -28,17 +28,19 @@ pub async fn verify(cx: &mut Context) -> Result<Answer, ApiError> {
         Some(user) => user,
         None => session_user(cx).await?,
     };
-    set_header(cx, "x-auth-user-id", user.get("id"))?;
-    set_header(cx, "x-auth-user-email", user.get("email"))?;
-    set_header(cx, "x-auth-user-email-verified", user.get("emailVerified"))?;
     let app = cx.app.clone();
     for field in app.config.fields.user.iter().filter(|field| field.claim) {
         set_header(cx, &format!("x-auth-{}", field.name.replace('_', "-")), user.get(&field.key))?;
     }
-    if let Some(settings) = app.config.plugins.jwt.as_ref().filter(|settings| settings.verify_header) {
-        let token = access_token::sign(&app, settings, &user).await?;
-        set_header(cx, "x-auth-jwt", Some(&token.into()))?;
-    }
+    // Last, so that no declared field can ever stand in for them.
+    let token = match app.config.plugins.jwt.as_ref().filter(|settings| settings.verify_header) {
+        Some(settings) => access_token::sign(&app, settings, &user).await?,
+        None => String::new(),
+    };
+    set_header(cx, "x-auth-jwt", Some(&token.into()))?;
+    set_header(cx, "x-auth-user-id", user.get("id"))?;
+    set_header(cx, "x-auth-user-email", user.get("email"))?;
+    set_header(cx, "x-auth-user-email-verified", user.get("emailVerified"))?;
     Ok(Answer { status: StatusCode::NO_CONTENT, body: AnswerBody::Empty })
 }
 

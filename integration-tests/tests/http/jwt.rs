@@ -1,6 +1,7 @@
 //! Tokens for other services: `/token`, `/jwks`, `set-auth-jwt`, and the keys behind them.
 
 use actix_web::http::Method;
+use auth_sidecar::config::Signing;
 use auth_sidecar::jobs::purge_once;
 use auth_sidecar::plugins::jwt::key::{KeyAlg, verify};
 use base64::Engine as _;
@@ -48,6 +49,13 @@ async fn verifies(app: &TestApp, token: &str) -> bool {
                 &signature,
             )
     })
+}
+
+/// What a running service does for its keys every half a minute.
+pub async fn look_after(app: &TestApp) {
+    let settings = app.state.config.plugins.jwt.as_ref().unwrap();
+    let Signing::Keys(alg) = &settings.signing else { panic!("there are no keys") };
+    app.state.keyring.look_after(&app.state, settings, *alg).await.unwrap();
 }
 
 async fn jwks(app: &TestApp, etag: Option<&str>) -> Reply {
@@ -211,13 +219,15 @@ on_both_databases! {
         let (app, ada) = with_ada(db, &settings).await;
         let old = jwt(&ada).await;
         app.clock.advance(3600 - 121);
+        look_after(&app).await;
         assert_eq!(kid(&jwt(&ada).await), kid(&old));
         assert_eq!(key_set(&app).await.len(), 1);
         // The next key is published two minutes before it signs.
-        app.clock.advance(60);
-        assert_eq!(kid(&jwt(&ada).await), kid(&old));
+        app.clock.advance(1);
+        look_after(&app).await;
+        look_after(&app).await;
         assert_eq!(key_set(&app).await.len(), 2);
-        app.clock.advance(60);
+        app.clock.advance(119);
         assert_eq!(kid(&jwt(&ada).await), kid(&old));
         app.clock.advance(1);
         let new = jwt(&ada).await;
@@ -230,6 +240,58 @@ on_both_databases! {
         app.clock.advance(1);
         assert_eq!(purge_once(&app.db.db, &app.state.config, app.clock.now()).await.unwrap(), 1);
         assert_eq!(count(&app, "jwks").await, 1);
+    }
+
+    async fn a_key_from_before_keys_rotated_ends_too(db: TestDb) {
+        let (app, ada) = with_ada(db, &[]).await;
+        let old = jwt(&ada).await;
+        app.clock.advance(7200);
+        let app = app.restart(&[("AUTH_JWT_ROTATION_INTERVAL", "1h")]).await;
+        let ada = app.carry(&ada);
+        look_after(&app).await;
+        look_after(&app).await;
+        // It is over long ago, but not before its successor is known.
+        assert_eq!(kid(&jwt(&ada).await), kid(&old));
+        assert_eq!(key_set(&app).await.len(), 2);
+        app.clock.advance(120);
+        assert_ne!(kid(&jwt(&ada).await), kid(&old));
+    }
+
+    async fn the_key_at_hand_goes_on_for_a_minute_without_its_table(db: TestDb) {
+        let (app, ada) = with_ada(db, &[]).await;
+        let first = kid(&jwt(&ada).await);
+        app.clock.advance(5);
+        assert!(try_execute(&app, "ALTER TABLE jwks RENAME TO jwks_gone").await.is_ok());
+        assert_eq!(kid(&jwt(&ada).await), first);
+        app.clock.advance(54);
+        assert_eq!(kid(&jwt(&ada).await), first);
+        app.clock.advance(1);
+        assert_eq!(ada.get("/token").await.outcome(), (503, "SERVICE_UNAVAILABLE".to_owned()));
+        let session = ada.get("/get-session").await;
+        assert_eq!((session.status.as_u16(), session.header("set-auth-jwt")), (200, ""));
+        assert!(try_execute(&app, "ALTER TABLE jwks_gone RENAME TO jwks").await.is_ok());
+        assert_eq!(kid(&jwt(&ada).await), first);
+        assert_eq!(count(&app, "jwks").await, 1);
+    }
+
+    async fn a_token_too_long_for_a_header_is_left_out_of_it(db: TestDb) {
+        let (_app, ada) = with_ada(db, &[]).await;
+        ada.post("/update-user", json!({ "software_background": "\u{4e2d}".repeat(1000) })).await;
+        let reply = ada.get("/get-session").await;
+        assert_eq!((reply.status.as_u16(), reply.header("set-auth-jwt")), (200, ""));
+        assert!(jwt(&ada).await.len() > 3072);
+        ada.post("/update-user", json!({ "software_background": "\u{4e2d}".repeat(300) })).await;
+        assert_ne!(ada.get("/get-session").await.header("set-auth-jwt"), "");
+    }
+
+    async fn all_paths_of_the_key_set_are_disabled_together(db: TestDb) {
+        let app = start(db, &[("AUTH_DISABLED_PATHS", "/jwks,/token")]).await;
+        for path in ["/api/auth/jwks", "/api/auth/.well-known/jwks.json", "/.well-known/jwks.json", "/api/auth/token", "/auth/token"] {
+            assert_eq!(app.browser().absolute(Method::GET, path).send().await.status.as_u16(), 404, "{path}");
+        }
+        let body = json!({ "username": "a@b.co", "password": "wrong-password" });
+        let reply = app.browser().absolute(Method::POST, "/auth/token").json(body).send().await;
+        assert_eq!(reply.outcome(), (404, "NOT_FOUND".to_owned()));
     }
 
     async fn a_service_that_slept_through_the_end_of_its_key_makes_one_at_once(db: TestDb) {

@@ -117,6 +117,41 @@ on_both_databases! {
         assert_eq!(me(&app, &last).await, unauthorized());
     }
 
+    async fn whoever_sends_a_jwt_is_not_taken_for_the_owner_of_a_cookie(db: TestDb) {
+        let (app, ada) = with_ada(db, &[]).await;
+        let bob = app.browser();
+        bob.sign_up("bob").await;
+        let (good, bad) = (jwt(&bob).await, jwt(&bob).await + "x");
+        let as_ada = |method: Method, path: &str, token: &str| {
+            ada.absolute(method, path).header("authorization", &format!("Bearer {token}")).json(json!({ "name": "x" }))
+        };
+        assert_eq!(as_ada(Method::GET, "/auth/me", &good).send().await.json()["user"]["name"], "bob");
+        for (method, path, token) in [
+            (Method::PUT, "/auth/profile", &good), (Method::GET, "/auth/token", &good),
+            (Method::GET, "/auth/me", &bad), (Method::GET, "/auth/verify", &bad),
+        ] {
+            assert_eq!(answer(&as_ada(method, path, token).send().await), unauthorized(), "{path}");
+        }
+        assert_eq!((ada.user().await["name"].take(), bob.user().await["name"].take()), (json!("ada"), json!("bob")));
+    }
+
+    async fn a_key_that_cannot_be_used_undoes_no_sign_up_and_signs_nobody_in_by_half(db: TestDb) {
+        let (app, ada) = with_ada(db, &[]).await;
+        jwt(&ada).await;
+        let wrong = app.restart(&[("BETTER_AUTH_SECRET", "another-secret-0123456789-abcdefghijkl")]).await;
+        let bob = wrong.browser();
+        let body = json!({ "email": "bob@example.com", "password": PASSWORD });
+        let registered = post(&bob, "/auth/register", body.clone()).await;
+        assert_eq!((registered.status.as_u16(), registered.json()["access_token"].clone()), (201, Value::Null));
+        assert_eq!(bob.user().await["email"], "bob@example.com");
+        let login = post(&wrong.browser(), "/auth/login", body).await;
+        assert_eq!((login.status.as_u16(), login.json()["access_token"].clone()), (200, Value::Null));
+        let sessions = count(&app, "sessions").await;
+        let reply = post(&wrong.browser(), "/auth/token", json!({ "username": "bob@example.com", "password": PASSWORD })).await;
+        assert_eq!((reply.status.as_u16(), reply.set_cookies.len()), (500, 0));
+        assert_eq!(count(&app, "sessions").await, sessions);
+    }
+
     async fn a_jwt_opens_nothing_but_me_and_the_gateway(db: TestDb) {
         let (app, ada) = with_ada(db, &[]).await;
         let jwt = format!("Bearer {}", jwt(&ada).await);

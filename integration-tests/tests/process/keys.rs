@@ -127,6 +127,8 @@ fn r18_a_key_is_published_before_it_signs_and_revoked_at_once_postgres() {
 fn keys_are_looked_after_only_where_there_are_any() {
     let test = empty_database(Backend::Sqlite);
     let start = Start::on(&test.url);
+    let empty = start.run(&["keys", "list"]);
+    assert!(empty.status.code() == Some(75) && text(&empty.stderr).contains("auth-sidecar migrate"), "{empty:?}");
     start.ready().stop();
     assert_eq!(start.run(&["keys", "revoke", "nobody"]).status.code(), Some(1));
     let refused = |start: Start, arguments: &[&str]| {
@@ -152,8 +154,12 @@ fn p61_a_wrong_secret_is_said_at_the_start_with_the_way_out() {
     let mut ada = service.browser();
     ada.sign_up("ada");
     assert_eq!(ada.get("/api/auth/token").status, 500);
+    // From a shell with other secrets than the service has nothing is changed by mistake.
+    let refused = wrong.run(&["keys", "rotate"]);
+    assert!(refused.status.code() == Some(1) && text(&refused.stderr).contains("nothing was changed"), "{refused:?}");
+    assert_eq!(listed(&wrong).len(), 1);
     // The way out it names is one.
-    let new = first_word(&wrong, &["keys", "rotate", "--now"]);
+    let new = first_word(&wrong, &["keys", "rotate", "--now", "--force"]);
     assert!(eventually(TAKEN_UP, || ada.get("/api/auth/token").status == 200));
     assert_eq!(signing(&mut ada), new);
 }

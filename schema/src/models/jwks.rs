@@ -110,3 +110,12 @@ pub fn purge_keys(conn: &mut AnyConnection, before: NaiveDateTime, limit: i64) -
 pub fn find_key(conn: &mut AnyConnection, id: &str) -> QueryResult<Option<Jwk>> {
     jwks::table.find(id).select(Jwk::as_select()).get_result(conn).optional()
 }
+
+/// Replaces the private key of a row that was found; false when somebody else replaced or removed it since.
+///
+/// # Errors
+/// When the database fails.
+pub fn update_private_key(conn: &mut AnyConnection, found: &Jwk, private_key: &str) -> QueryResult<bool> {
+    let as_found = jwks::table.filter(jwks::id.eq(&found.id)).filter(jwks::private_key.eq(&found.private_key));
+    Ok(diesel::update(as_found).set(jwks::private_key.eq(private_key)).execute(conn)? == 1)
+}

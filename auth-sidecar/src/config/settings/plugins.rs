@@ -139,7 +139,7 @@ pub(super) static TOKENS: Group = Group {
         ),
         row(
             "AUTH_JWT_ROTATION_INTERVAL",
-            Seconds(60, u32::MAX),
+            Seconds(300, u32::MAX),
             Unset,
             "30d",
             "How long a key signs before a new one is made; for ever if not given.",

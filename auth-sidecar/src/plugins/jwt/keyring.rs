@@ -21,6 +21,15 @@ use crate::state::AppState;
 /// `keys rotate` and `keys revoke` a running service may still use the old one.
 pub const KEPT_FOR_MS: i64 = 5_000;
 
+/// How long it goes on where the database does not answer, in milliseconds.
+const USABLE_FOR_MS: i64 = 60_000;
+
+/// How long one request waits for that look while there is a key at hand.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// Pause between two looks at a database that does not answer, in milliseconds.
+const RETRY_AFTER_MS: i64 = 1_000;
+
 /// How long before it signs a key is published, in seconds: longer than verifiers keep the key set
 /// although they meet a key they do not know (PyJWT and npm's `jose` wait 30 s between two looks, and
 /// the set itself may be kept for 60 s).
@@ -35,7 +44,7 @@ pub enum KeyringError {
     /// None of the secrets opens the private key.
     #[error(
         "the signing key {0} cannot be decrypted: it was made under another BETTER_AUTH_SECRET. Bring that secret \
-         back (BETTER_AUTH_SECRETS keeps several), or make a new key: auth-sidecar keys rotate"
+         back (BETTER_AUTH_SECRETS keeps several), or make a new key: auth-sidecar keys rotate --now --force"
     )]
     WrongSecret(String),
     /// The stored key is of no use.
@@ -59,19 +68,37 @@ impl From<KeyringError> for ApiError {
 #[derive(Default)]
 pub struct Keyring {
     kept: Mutex<Option<Kept>>,
+    looking: tokio::sync::Mutex<()>,
     making: tokio::sync::Mutex<()>,
 }
 
 struct Kept {
     key: Arc<SigningKey>,
     expires_at: Option<NaiveDateTime>,
+    /// When the database last said that it signs.
     read_at_ms: i64,
+    /// When the database is to be asked again.
+    look_at_ms: i64,
+}
+
+impl Kept {
+    /// Whether it may sign without another look.
+    fn is_fresh(&self, now: NaiveDateTime) -> bool {
+        // A clock that was set back makes an age that means nothing.
+        self.is_usable(now) && to_ms(now) < self.look_at_ms
+    }
+
+    /// Whether it may sign while the database cannot be asked.
+    fn is_usable(&self, now: NaiveDateTime) -> bool {
+        let age = to_ms(now) - self.read_at_ms;
+        (0..USABLE_FOR_MS).contains(&age) && self.expires_at.is_none_or(|end| end > now)
+    }
 }
 
 impl Keyring {
     /// The key that signs now: the newest live one of the configured algorithm. Usually it is at
     /// hand; else one query finds it, and only where there is none it is made, once for all replicas.
-    /// The one that follows it is made a little ahead.
+    /// While the database hangs the key at hand goes on.
     ///
     /// # Errors
     /// 500 when the stored key cannot be used, which never makes a new one; 503.
@@ -82,27 +109,64 @@ impl Keyring {
         alg: KeyAlg,
     ) -> Result<Arc<SigningKey>, ApiError> {
         let now = app.clock.now();
-        if let Some(key) = self.kept(now) {
+        if let Some(key) = self.kept(|kept| kept.is_fresh(now)) {
             return Ok(key);
         }
+        let Some(at_hand) = self.kept(|kept| kept.is_usable(now)) else {
+            return self.look(app, settings, alg).await;
+        };
+        // One request looks, and not for long; the others do not wait for it.
+        let Ok(_turn) = self.looking.try_lock() else { return Ok(at_hand) };
+        match tokio::time::timeout(GLANCE, self.look(app, settings, alg)).await {
+            Ok(Err(ApiError::Unavailable(_))) | Err(_) => {
+                self.look_later(now);
+                Ok(at_hand)
+            }
+            Ok(found) => found,
+        }
+    }
+
+    /// Asks the database which key signs; makes it where there is none.
+    async fn look(&self, app: &AppState, settings: &JwtSettings, alg: KeyAlg) -> Result<Arc<SigningKey>, ApiError> {
+        let now = app.clock.now();
         let mut rows = app.db.read(jwks::list_keys).await?;
         if signing_row(&rows, alg, now).is_none() {
             rows = self.make(app, settings, alg, now).await?;
         }
         let row = signing_row(&rows, alg, now).ok_or_else(|| ApiError::internal("the new signing key is gone"))?;
-        let key = self.keep(&app.config.secrets, row, alg, now)?;
-        if let Some(end) = row.expires_at
-            && end <= plus_seconds(now, LEAD)
-            && signing_row(&rows, alg, end).is_none()
-            && let Err(error) = self.make(app, settings, alg, end).await
-        {
-            // There is one that signs now; the next request tries again.
-            tracing::warn!(
-                cause = error.cause().map(tracing::field::display),
-                "the next signing key could not be made"
-            );
+        Ok(self.keep(&app.config.secrets, row, alg, now)?)
+    }
+
+    /// What a running service does for its keys from time to time: each is sealed under the current secret, has an end
+    /// where keys rotate, and a successor that is published before it signs.
+    ///
+    /// # Errors
+    /// As [`Self::signing_key`].
+    pub async fn look_after(&self, app: &AppState, settings: &JwtSettings, alg: KeyAlg) -> Result<(), ApiError> {
+        self.look(app, settings, alg).await?;
+        let now = app.clock.now();
+        let rows = app.db.read(jwks::list_keys).await?;
+        for row in &rows {
+            if let Some(sealed) = sealed_anew(&app.config.secrets, row)? {
+                let found = row.clone();
+                app.db.write(move |conn| jwks::update_private_key(conn, &found, &sealed)).await?;
+            }
         }
-        Ok(key)
+        let Some(row) = signing_row(&rows, alg, now) else { return Ok(()) };
+        let end = match (row.expires_at, settings.expiry_of_new_keys(row.created_at)) {
+            (Some(end), _) => end,
+            (None, None) => return Ok(()),
+            // Made before keys rotated.
+            (None, Some(end)) => {
+                let end = end.max(plus_seconds(now, LEAD));
+                app.db.write(move |conn| jwks::retire_keys(conn, end)).await?;
+                end
+            }
+        };
+        if end <= plus_seconds(now, LEAD) && signing_row(&rows, alg, end).is_none() {
+            self.make(app, settings, alg, end).await?;
+        }
+        Ok(())
     }
 
     /// Makes a key that signs from `from` on, unless there is one by now; all keys afterwards.
@@ -140,13 +204,16 @@ impl Keyring {
         Ok(rows)
     }
 
-    fn kept(&self, now: NaiveDateTime) -> Option<Arc<SigningKey>> {
+    fn kept(&self, is_good: impl FnOnce(&Kept) -> bool) -> Option<Arc<SigningKey>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = kept.as_ref()?;
-        // A clock that was set back makes an age that means nothing.
-        let fresh = (0..KEPT_FOR_MS).contains(&(to_ms(now) - kept.read_at_ms));
-        let live = kept.expires_at.is_none_or(|end| end > now);
-        (fresh && live).then(|| Arc::clone(&kept.key))
+        kept.as_ref().filter(|kept| is_good(kept)).map(|kept| Arc::clone(&kept.key))
+    }
+
+    fn look_later(&self, now: NaiveDateTime) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_mut() {
+            kept.look_at_ms = to_ms(now) + RETRY_AFTER_MS;
+        }
     }
 
     fn keep(
@@ -162,7 +229,13 @@ impl Keyring {
             Some(key) => key,
             None => Arc::new(open(secrets, row, alg)?),
         };
-        *kept = Some(Kept { key: Arc::clone(&key), expires_at: row.expires_at, read_at_ms: to_ms(now) });
+        let (key_in_use, read_at_ms) = (Arc::clone(&key), to_ms(now));
+        *kept = Some(Kept {
+            key: key_in_use,
+            expires_at: row.expires_at,
+            read_at_ms,
+            look_at_ms: read_at_ms + KEPT_FOR_MS,
+        });
         Ok(key)
     }
 }
@@ -179,7 +252,10 @@ pub fn signing_row(rows: &[Jwk], alg: KeyAlg, now: NaiveDateTime) -> Option<&Jwk
 
 /// The private key of a row: sealed, as it is written here, or plain, as upstream's
 /// `disablePrivateKeyEncryption` leaves it.
-fn open(secrets: &Secrets, row: &Jwk, alg: KeyAlg) -> Result<SigningKey, KeyringError> {
+///
+/// # Errors
+/// When none of the secrets opens it, or there is no key in it.
+pub fn open(secrets: &Secrets, row: &Jwk, alg: KeyAlg) -> Result<SigningKey, KeyringError> {
     let unusable = |error| KeyringError::Unusable(row.id.clone(), error);
     let stored: Value = serde_json::from_str(&row.private_key).map_err(|_| unusable(KeyError::Malformed))?;
     let jwk = match stored {
@@ -191,6 +267,18 @@ fn open(secrets: &Secrets, row: &Jwk, alg: KeyAlg) -> Result<SigningKey, Keyring
         _ => return Err(unusable(KeyError::Malformed)),
     };
     SigningKey::from_jwk(&row.id, alg, &jwk).map_err(unusable)
+}
+
+/// The private key of a row under the current secret, if it is sealed under another one: else it would be lost with it.
+fn sealed_anew(secrets: &Secrets, row: &Jwk) -> Result<Option<String>, KeyringError> {
+    let current = Secrets::single(secrets.current().clone());
+    let Ok(Value::String(sealed)) = serde_json::from_str(&row.private_key) else { return Ok(None) };
+    match symmetric_decrypt(secrets, &sealed) {
+        Some(jwk) if symmetric_decrypt(&current, &sealed).is_none() => {
+            Ok(Some(Value::String(symmetric_encrypt(secrets, &jwk)?).to_string()))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The row of a new key that signs from `from` on, its private part sealed under the current secret

@@ -4,8 +4,11 @@
 //! - [`key`]: one key, [`keyring`]: which key signs
 //! - [`access_token`]: the claims, and the check of a token that comes back
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH};
+use actix_web::web;
 use chrono::NaiveDateTime;
 use schema::{Jwk, jwks};
 use serde_json::{Map, Value, json};
@@ -24,6 +27,9 @@ pub mod access_token;
 pub mod key;
 pub mod keyring;
 
+/// The path of the key set; its other paths count as this one.
+pub const JWKS: &str = "/jwks";
+
 /// The plugin's endpoints.
 pub const ROUTES: &[Route] = routes! {
     GET "/jwks" Json jwks;
@@ -37,6 +43,13 @@ pub const WELL_KNOWN: &str = "/.well-known/jwks.json";
 /// How long others may keep the key set. Short, so that one who fetches it again for a key it does
 /// not know gets it whatever stands in between.
 const JWKS_CACHE: &str = "public, max-age=60";
+
+/// Longest token, in bytes, that goes into a header: proxies refuse answers whose head is long (nginx above 4 or 8 KiB),
+/// and a reader who writes a long text about themselves must not lose the session by it. `/token` has no such limit.
+const LONGEST_HEADER: usize = 3_072;
+
+/// Pause between two looks at the keys. Well below [`keyring::LEAD`].
+const LOOK_AFTER_KEYS: Duration = Duration::from_secs(30);
 
 const SET_AUTH_JWT: HeaderName = HeaderName::from_static("set-auth-jwt");
 
@@ -58,9 +71,13 @@ pub async fn token(cx: &mut Context) -> Result<Answer, ApiError> {
 pub async fn jwks(cx: &mut Context) -> Result<Answer, ApiError> {
     let (settings, now) = (settings(cx)?, cx.app.clock.now());
     let mut keys = published(&cx.app.db.read(jwks::list_keys).await?, settings, now);
-    if let (Signing::Keys(alg), true) = (&settings.signing, keys.is_empty()) {
-        cx.app.keyring.signing_key(&cx.app, settings, *alg).await?;
-        keys = published(&cx.app.db.read(jwks::list_keys).await?, settings, now);
+    match &settings.signing {
+        Signing::Keys(alg) if keys.is_empty() => {
+            cx.app.keyring.signing_key(&cx.app, settings, *alg).await?;
+            keys = published(&cx.app.db.read(jwks::list_keys).await?, settings, now);
+        }
+        Signing::Keys(_) => {}
+        Signing::Shared(_) => keys.clear(),
     }
     let body = json!({ "keys": keys });
     let tag = format!("\"{}\"", hex::encode(Sha256::digest(body.to_string())));
@@ -101,35 +118,51 @@ fn public_jwk(row: &Jwk) -> Option<Value> {
 pub async fn set_auth_jwt(cx: &mut Context, user: &JsonObject) {
     let Some(settings) = cx.app.config.plugins.jwt.as_ref().filter(|settings| settings.set_header) else { return };
     match access_token::sign(&cx.app, settings, user).await {
-        Ok(token) => {
+        Ok(token) if token.len() <= LONGEST_HEADER => {
             cx.set_header(SET_AUTH_JWT, &token);
             cx.expose_header(SET_AUTH_JWT);
         }
+        Ok(token) => tracing::debug!(bytes = token.len(), "get-session leaves out a long token"),
         Err(error) => {
             tracing::error!(cause = error.cause().map(tracing::field::display), "get-session answers without a token")
         }
     }
 }
 
-/// Whom a token in the `Authorization` header is about, as the wire shows users; `None` without a good one.
+/// What the `Authorization` header holds, if that has the form of a token; `None` also without the plugin.
+#[must_use]
+pub fn bearer_token(cx: &Context) -> Option<String> {
+    cx.app.config.plugins.jwt.as_ref()?;
+    // A session's token never has this form.
+    bearer::credentials(cx).filter(|text| text.split('.').count() == 3)
+}
+
+/// Whom a token in the `Authorization` header is about, as the wire shows users; `None` when there is none.
 ///
 /// # Errors
-/// 503 when the database cannot tell.
+/// 401 for a token that is not good, whatever cookie comes with it; 503 when the database cannot tell.
 pub async fn bearer_user(cx: &mut Context) -> Result<Option<JsonObject>, ApiError> {
-    let token = bearer::credentials(cx).filter(|token| access_token::looks_like_one(token));
-    let (Some(settings), Some(token)) = (&cx.app.config.plugins.jwt, token) else { return Ok(None) };
-    let Some(user) = access_token::verify(&cx.app, settings, &token).await? else { return Ok(None) };
+    let (Some(settings), Some(token)) = (&cx.app.config.plugins.jwt, bearer_token(cx)) else { return Ok(None) };
+    let user = access_token::verify(&cx.app, settings, &token).await?.ok_or_else(ApiError::unauthorized)?;
     let shown = wire::user(&user, &cx.app.config.fields);
     cx.user_id = Some(user.id);
     Ok(Some(shown))
 }
 
-/// Makes the first key before somebody needs it, and says at the start if the stored one cannot be used.
-pub async fn prepare(app: &AppState) {
+/// Looks after the keys from the start on, until the process ends: seals them under the current secret, makes the first
+/// one before somebody needs it and each next one in time, and says if the stored one cannot be used.
+pub async fn look_after_keys(app: web::Data<AppState>) {
     let Some(settings) = &app.config.plugins.jwt else { return };
     let Signing::Keys(alg) = &settings.signing else { return };
-    if let Err(error) = app.keyring.signing_key(app, settings, *alg).await {
-        tracing::error!(cause = error.cause().map(tracing::field::display), "no token can be signed");
+    let mut before = None;
+    while !app.is_draining() {
+        let now = app.keyring.look_after(&app, settings, *alg).await.err();
+        let cause = now.as_ref().and_then(ApiError::cause).map(ToString::to_string);
+        if let Some(cause) = cause.as_ref().filter(|_| cause != before) {
+            tracing::error!(cause, "no token can be signed");
+        }
+        before = cause;
+        tokio::time::sleep(LOOK_AFTER_KEYS).await;
     }
 }
 

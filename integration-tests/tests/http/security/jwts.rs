@@ -9,7 +9,7 @@ use schema::Jwk;
 use schema::tables::jwks;
 use serde_json::{Value, json};
 
-use super::super::jwt::{header, jwt, key_set};
+use super::super::jwt::{header, jwt, key_set, look_after};
 use super::super::support::{claims, jws, with_ada};
 use super::support::sql;
 
@@ -148,6 +148,22 @@ on_both_databases! {
         assert!(sealed.len() > 100 && sealed.chars().all(|c| c.is_ascii_hexdigit()), "{sealed}");
         let jwk = symmetric_decrypt(&app.state.config.secrets, &sealed).unwrap();
         assert!(jwk.contains(r#""d":"#), "{jwk}");
+    }
+
+    async fn p61_keys_are_sealed_anew_when_the_secret_is_rotated(db: TestDb) {
+        let (app, ada) = with_ada(db, &[]).await;
+        let kid = header(&jwt(&ada).await)["kid"].clone();
+        let new = "another-secret-0123456789-abcdefghijkl";
+        let rotated = app.restart(&[("BETTER_AUTH_SECRET", ""), ("BETTER_AUTH_SECRETS", &format!("2:{new},1:{SECRET}"))]).await;
+        look_after(&rotated).await;
+        assert!(stored_key(&app).await.private_key.starts_with("\"$ba$2$"));
+        let dropped = app.restart(&[("BETTER_AUTH_SECRET", ""), ("BETTER_AUTH_SECRETS", &format!("2:{new}"))]).await;
+        let bob = dropped.browser();
+        bob.sign_up("bob").await;
+        assert_eq!(header(&jwt(&bob).await)["kid"], kid);
+        // A process that has only the old secret goes on with the key it opened before.
+        app.clock.advance(5);
+        assert_eq!(header(&jwt(&ada).await)["kid"], kid);
     }
 
     async fn p61_under_a_wrong_secret_no_new_key_is_made_and_nobody_is_signed_out(db: TestDb) {
