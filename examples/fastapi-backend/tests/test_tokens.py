@@ -130,7 +130,7 @@ def test_a_new_key_is_found_at_once(fronted_api: Program, front: KeyFront, own_s
     reader = own_sidecar.sign_up()
     old = own_sidecar.token(reader)
     assert me(fronted_api, old) == 200
-    own_sidecar.run("keys", "rotate")
+    own_sidecar.run("keys", "rotate", "--now")
 
     def rotated() -> str | None:
         token = own_sidecar.token(reader)
