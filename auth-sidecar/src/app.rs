@@ -13,7 +13,8 @@ use crate::pipeline;
 use crate::state::AppState;
 
 /// Headers of answers that a page on another origin may read.
-const EXPOSED_HEADERS: [&str; 4] = ["set-auth-token", "set-auth-jwt", "x-retry-after", "x-auth-sidecar-warning"];
+const EXPOSED_HEADERS: [&str; 5] =
+    ["set-auth-token", "set-auth-jwt", "set-ott", "x-retry-after", "x-auth-sidecar-warning"];
 
 /// Registers health checks, CORS and the pipeline.
 pub fn configure(app: web::Data<AppState>) -> impl FnOnce(&mut web::ServiceConfig) {

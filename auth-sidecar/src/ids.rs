@@ -11,6 +11,20 @@ pub fn generate_id() -> String {
     random_string(32)
 }
 
+/// A random UUID (RFC 9562, version 4).
+#[must_use]
+pub fn generate_uuid() -> String {
+    let bits: u128 = rand::rng().random();
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        bits >> 96,
+        (bits >> 80) & 0xffff,
+        (bits >> 64) & 0x0fff,
+        ((bits >> 48) & 0x3fff) | 0x8000,
+        bits & 0xffff_ffff_ffff
+    )
+}
+
 /// `length` characters of `a-z A-Z 0-9`, drawn without bias from the operating system's generator
 /// (through `rand`'s reseeding ChaCha generator).
 #[must_use]

@@ -24,7 +24,7 @@ use crate::extract::body::read_body;
 use crate::extract::check::has_nul;
 use crate::ids::random_string;
 use crate::origins::{OriginRefusal, UrlLabel, UrlRefusal, check_urls};
-use crate::plugins::{self, bearer, jwt};
+use crate::plugins::{self, bearer, jwt, one_time_token};
 use crate::rate_limit::{RetryAfter, normalize_pathname};
 use crate::routes::{self, Answer, AnswerBody, Route, profile_api};
 use crate::state::AppState;
@@ -158,6 +158,7 @@ async fn walk(
     if plugin.enabled {
         bearer::set_auth_token(&mut cx);
     }
+    one_time_token::set_ott(&mut cx).await;
     log.user_id = cx.user_id.take();
     let result = if place.profile_face { result.map_err(profile_api::coded) } else { result };
     log.failure = result.as_ref().err().and_then(ApiError::cause).map(ToString::to_string);

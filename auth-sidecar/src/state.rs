@@ -4,12 +4,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use schema::Db;
+use schema::{Db, DbError, IdKind, adoption};
 use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fields::{Action, parse_input};
+use crate::ids::{generate_id, generate_uuid};
 use crate::mail::Mailer;
 use crate::origins::TrustedOrigins;
 use crate::password::Hasher;
@@ -39,6 +40,7 @@ pub struct AppState {
     pub origins: TrustedOrigins,
     /// The JSON column of a new session: the defaults of its declared fields.
     pub session_defaults: String,
+    user_ids: OnceLock<IdKind>,
     draining_since: OnceLock<Instant>,
     database_ready: AtomicBool,
 }
@@ -57,12 +59,13 @@ impl AppState {
             limiter: RateLimiter::new(config.rate_limit.clone()).with_plugins(config.plugins.rate_limits()),
             throttle: RateLimiter::new(config.sign_in_throttle.clone()),
             origins: TrustedOrigins::new(config.trusted_origins.clone()),
-            keyring: Keyring::default(),
+            keyring: Keyring::new(db.clone(), clock.clone(), config.secrets.clone()),
             session_defaults: Value::Object(defaults).to_string(),
             mailer: Mailer::new(config.mail.clone())?,
             config,
             db,
             clock,
+            user_ids: OnceLock::new(),
             draining_since: OnceLock::new(),
             database_ready: AtomicBool::new(false),
         })
@@ -83,6 +86,31 @@ impl AppState {
         // A second signal changes nothing.
         let _ = self.draining_since.set(Instant::now());
         self.mailer.stop();
+    }
+
+    /// Looks whether the table of users is one that was adopted: new users get ids of its kind.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_adoption(&self) -> Result<(), DbError> {
+        if let Some(adoption) = adoption::current(&self.db).await? {
+            tracing::info!(table = adoption.table, ids = ?adoption.ids, "the table of users is an adopted one");
+            // Told once: it does not change while the process lives.
+            let _ = self.user_ids.set(adoption.ids);
+        }
+        Ok(())
+    }
+
+    /// The id of a user to be made.
+    ///
+    /// # Errors
+    /// When the database, which counts the ids of some adopted tables, fails.
+    pub async fn new_user_id(&self) -> Result<String, DbError> {
+        match self.user_ids.get().copied().unwrap_or_default() {
+            IdKind::Text => Ok(generate_id()),
+            IdKind::Uuid => Ok(generate_uuid()),
+            IdKind::Number => self.db.read(adoption::next_user_id).await,
+        }
     }
 
     /// The tables are there.

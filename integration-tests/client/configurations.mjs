@@ -91,6 +91,7 @@ const all = {
   'delete-mail': merge(mail, { user: { deleteUser: { sendDeleteAccountVerification: true, deleteTokenExpiresIn: 7200 } }, session: { freshAge: 1 } }),
   tokens: { plugins: { jwt: {}, bearer: {}, oneTimeToken: {} } },
   'tokens-refresh': { session: { updateAge: 0 }, plugins: { jwt: {}, bearer: {} } },
+  'tokens-handed': { plugins: { bearer: {}, oneTimeToken: { setOttHeaderOnNewSession: true } } },
   'tokens-cache': merge(cache('compact'), { plugins: { jwt: {}, bearer: {} } }),
   'tokens-strict': {
     plugins: {

@@ -125,6 +125,7 @@ export function settings({ configuration: c, host, port, baseURL, databaseURL, m
     AUTH_BEARER_REQUIRE_SIGNATURE: c.plugins?.bearer?.requireSignature,
     AUTH_ONE_TIME_TOKEN_EXPIRES_IN: c.plugins?.oneTimeToken?.expiresIn && c.plugins.oneTimeToken.expiresIn * 60,
     AUTH_ONE_TIME_TOKEN_STORE_TOKEN: c.plugins?.oneTimeToken?.storeToken,
+    AUTH_ONE_TIME_TOKEN_SET_OTT_HEADER_ON_NEW_SESSION: c.plugins?.oneTimeToken?.setOttHeaderOnNewSession,
     AUTH_ONE_TIME_TOKEN_DISABLE_SET_SESSION_COOKIE: c.plugins?.oneTimeToken?.disableSetSessionCookie,
     AUTH_MAGIC_LINK_EXPIRES_IN: c.plugins?.magicLink?.expiresIn,
     AUTH_MAGIC_LINK_DISABLE_SIGN_UP: c.plugins?.magicLink?.disableSignUp,

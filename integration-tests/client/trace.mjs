@@ -111,6 +111,7 @@ export class Trace {
   }
 
   header(name, value) {
+    if (name === 'set-ott') return `<${value.length} of a token>`;
     if (name === 'set-auth-token') return this.signed(value);
     // Seconds still to wait depend on how busy the machine is: rounded up to fives.
     if (name === 'x-retry-after' && /^\d+$/.test(value)) return `<at most ${Math.ceil(Number(value) / 5) * 5} s>`;

@@ -127,6 +127,7 @@ impl Builder {
         let rules = auth_sidecar::fields::column_rules(&config.fields);
         schema::migrations::up(&db.db, &rules).await.unwrap();
         let state = web::Data::new(AppState::new(config, db.db.clone(), clock.clone()).unwrap());
+        state.find_adoption().await.unwrap();
         state.set_database_ready();
         Worker::new(state.mailer.clone(), db.db.clone(), clock.clone()).start().await;
         let service = test::init_service(App::new().configure(configure(state.clone()))).await;

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
+use crate::adoption;
 use crate::db::{AnyConnection, Backend, DbError};
 
 /// The columns that can have a rule.
@@ -143,7 +144,7 @@ impl ColumnRule {
     }
 
     /// The statements that make the database agree with the rule; none when it does.
-    fn statements(&self, backend: Backend, present: &[Present]) -> Vec<String> {
+    fn statements(&self, backend: Backend, users: &Users, present: &[Present]) -> Vec<String> {
         let definition = |name: &str| {
             present.iter().find(|object| object.name == name).and_then(|object| object.definition.as_deref())
         };
@@ -153,15 +154,16 @@ impl ColumnRule {
                 let (column, constraint) = (self.column, self.constraint());
                 let condition = self.condition(backend, column);
                 if definition(&constraint) != Some(condition.as_str()) {
-                    statements.push(format!("ALTER TABLE users DROP CONSTRAINT IF EXISTS {constraint}"));
-                    statements.push(format!("ALTER TABLE users ADD CONSTRAINT {constraint} CHECK ({condition})"));
+                    let table = &users.table;
+                    statements.push(format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}"));
+                    statements.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({condition})"));
                     let comment = quote(&condition);
-                    statements.push(format!("COMMENT ON CONSTRAINT {constraint} ON users IS {comment}"));
+                    statements.push(format!("COMMENT ON CONSTRAINT {constraint} ON {table} IS {comment}"));
                 }
                 let (index, method) = (self.index(), self.index_method());
                 if !definition(&index).is_some_and(|sql| sql.contains(&format!(" USING {method} "))) {
-                    statements.push(format!("DROP INDEX IF EXISTS {index}"));
-                    statements.push(format!("CREATE INDEX {index} ON users USING {method} ({column})"));
+                    statements.push(format!("DROP INDEX IF EXISTS {}{index}", users.schema));
+                    statements.push(format!("CREATE INDEX {index} ON {} USING {method} ({column})", users.table));
                 }
             }
             Backend::Sqlite => {
@@ -185,7 +187,7 @@ pub fn sql(backend: Backend, rules: &[ColumnRule]) -> Result<String, FieldsError
     let mut text = String::new();
     for rule in rules {
         rule.validate()?;
-        for statement in rule.statements(backend, &[]) {
+        for statement in rule.statements(backend, &Users::own(), &[]) {
             text.push_str(&statement);
             text.push_str(";\n");
         }
@@ -203,10 +205,11 @@ pub(crate) fn apply(conn: &mut AnyConnection, rules: &[ColumnRule]) -> Result<()
         AnyConnection::Postgres(_) => Backend::Postgres,
         AnyConnection::Sqlite(_) => Backend::Sqlite,
     };
-    let present = present(conn)?;
+    let users = Users::find(conn)?;
+    let present = present(conn, &users)?;
     let changes: Vec<(&ColumnRule, Vec<String>)> = rules
         .iter()
-        .map(|rule| (rule, rule.statements(backend, &present)))
+        .map(|rule| (rule, rule.statements(backend, &users, &present)))
         .filter(|(_, statements)| !statements.is_empty())
         .collect();
     if changes.is_empty() {
@@ -215,10 +218,10 @@ pub(crate) fn apply(conn: &mut AnyConnection, rules: &[ColumnRule]) -> Result<()
     conn.transaction(|conn| {
         if backend == Backend::Postgres {
             // At once what ALTER TABLE needs: raising a lock later may deadlock.
-            conn.batch_execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")?;
+            conn.batch_execute(&format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", users.table))?;
         }
         for (rule, statements) in changes {
-            let rows = violating_rows(conn, rule, backend)?;
+            let rows = violating_rows(conn, &users, rule, backend)?;
             if rows > 0 {
                 return Err(FieldsError::RowsViolate { column: rule.column, rows });
             }
@@ -230,6 +233,28 @@ pub(crate) fn apply(conn: &mut AnyConnection, rules: &[ColumnRule]) -> Result<()
     })
 }
 
+/// The table that holds the columns: our own, or one that was adopted.
+struct Users {
+    /// As SQL names it.
+    table: String,
+    /// What stands before the names of its indexes: empty, or its schema and a dot.
+    schema: String,
+}
+
+impl Users {
+    fn own() -> Self {
+        Self { table: "users".to_owned(), schema: String::new() }
+    }
+
+    fn find(conn: &mut AnyConnection) -> QueryResult<Self> {
+        let adopted = adoption::find(conn)?.map(|adoption| adoption.table);
+        Ok(adopted.map_or_else(Self::own, |table| {
+            let schema = adoption::TableName::parse(&table).schema_sql();
+            Self { schema: format!("{schema}."), table }
+        }))
+    }
+}
+
 /// A constraint, trigger or index of `users` as the database has it.
 #[derive(QueryableByName)]
 struct Present {
@@ -239,17 +264,20 @@ struct Present {
     definition: Option<String>,
 }
 
-fn present(conn: &mut AnyConnection) -> QueryResult<Vec<Present>> {
+fn present(conn: &mut AnyConnection, users: &Users) -> QueryResult<Vec<Present>> {
     let query = match conn {
         AnyConnection::Postgres(_) => {
-            "SELECT conname::text AS name, obj_description(oid, 'pg_constraint') AS definition \
-             FROM pg_constraint WHERE conrelid = to_regclass('users') \
-             UNION ALL \
-             SELECT relname::text, pg_get_indexdef(indexrelid) \
-             FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = to_regclass('users')"
+            let table = quote(&users.table);
+            format!(
+                "SELECT conname::text AS name, obj_description(oid, 'pg_constraint') AS definition \
+                 FROM pg_constraint WHERE conrelid = to_regclass({table}) \
+                 UNION ALL \
+                 SELECT relname::text, pg_get_indexdef(indexrelid) \
+                 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = to_regclass({table})"
+            )
         }
         AnyConnection::Sqlite(_) => {
-            "SELECT name, sql AS definition FROM sqlite_schema WHERE tbl_name = 'users' AND type = 'trigger'"
+            "SELECT name, sql AS definition FROM sqlite_schema WHERE tbl_name = 'users' AND type = 'trigger'".to_owned()
         }
     };
     diesel::sql_query(query).load(conn)
@@ -261,9 +289,9 @@ struct Count {
     n: i64,
 }
 
-fn violating_rows(conn: &mut AnyConnection, rule: &ColumnRule, backend: Backend) -> QueryResult<i64> {
+fn violating_rows(conn: &mut AnyConnection, users: &Users, rule: &ColumnRule, backend: Backend) -> QueryResult<i64> {
     let condition = rule.condition(backend, rule.column);
-    let query = format!("SELECT count(*) AS n FROM users WHERE NOT ({condition})");
+    let query = format!("SELECT count(*) AS n FROM {} WHERE NOT ({condition})", users.table);
     Ok(diesel::sql_query(query).get_result::<Count>(conn)?.n)
 }
 

@@ -3,12 +3,14 @@
 //! - [`db`]: the pool with its two doors, [`Db::read`] and [`Db::write`], and [`DbError`];
 //! - [`migrations`]: the embedded migrations of both databases;
 //! - [`fields`]: the configurable constraints of the personalization columns;
+//! - [`adoption`]: a table of users that another program made;
 //! - [`tables`]: diesel's `table!`s;
 //! - [`users`], [`sessions`], [`accounts`], [`verifications`], [`mails`], [`jwks`]: the rows and the queries on each table.
 //!
 //! Queries are synchronous functions over `&mut AnyConnection`, to be called inside a door. Ids and
 //! times are made by the caller: times are UTC and cut to milliseconds.
 
+pub mod adoption;
 pub mod db;
 pub mod fields;
 pub mod migrations;
@@ -18,6 +20,7 @@ pub mod tables;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 
+pub use adoption::{Adoption, IdKind};
 pub use db::{AnyConnection, Backend, Db, DbConfig, DbError, DbUrlError};
 pub use fields::{ColumnRule, FieldsError};
 pub use migrations::MigrateError;

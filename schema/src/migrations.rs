@@ -135,6 +135,11 @@ pub async fn up(db: &Db, rules: &[ColumnRule]) -> Result<(), MigrateError> {
     .await
 }
 
+/// Every migration, in the transaction of the caller and the first schema of the `search_path`.
+pub(crate) fn run_all(conn: &mut AnyConnection) -> Result<(), String> {
+    conn.run_pending_migrations(POSTGRES).map(drop).map_err(|error| error.to_string())
+}
+
 /// Reverts the last applied migration.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use schema::{Db, DbError};
 
 use crate::config::{Config, ConfigErrors, Machine, OnlyLooking, ThisMachine};
 
+mod adopt;
 mod healthcheck;
 mod keys;
 mod mail;
@@ -55,6 +56,8 @@ enum Command {
         #[command(subcommand)]
         action: Option<migrate::Action>,
     },
+    /// Adopt an existing table of users; changes nothing without --apply
+    Adopt(adopt::Options),
     /// Look after the outbox
     Mail {
         #[command(subcommand)]
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => load_config(&ThisMachine).and_then(serve::serve),
         Command::Migrate { action } => load_config(&OnlyLooking).and_then(|config| migrate::migrate(&config, action)),
+        Command::Adopt(options) => load_config(&OnlyLooking).and_then(|config| adopt::adopt(&config, options)),
         Command::Mail { action } => load_config(&OnlyLooking).and_then(|config| mail::mail(&config, action)),
         Command::Keys { action } => load_config(&ThisMachine).and_then(|config| keys::keys(&config, action)),
         Command::Types { language } => {

@@ -105,6 +105,7 @@ async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> 
         };
         match outcome {
             Ok(()) => {
+                app.find_adoption().await?;
                 app.set_database_ready();
                 Worker::new(app.mailer.clone(), app.db.clone(), app.clock.clone()).start().await;
                 actix_web::rt::spawn(jobs::purge(app.clone().into_inner()));

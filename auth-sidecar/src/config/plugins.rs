@@ -40,6 +40,8 @@ pub struct OneTimeTokenSettings {
     pub hashed: bool,
     /// Spending a token gives the session, but no cookie.
     pub disable_set_session_cookie: bool,
+    /// Every new session comes with a token in the header `set-ott`.
+    pub set_header: bool,
 }
 
 /// Settings of the plugin magic-link.
@@ -135,6 +137,7 @@ pub(super) fn read(r: &mut Reader<'_>, mail: Option<&MailSettings>, own_origin: 
         expires_in: r.number("AUTH_ONE_TIME_TOKEN_EXPIRES_IN").into(),
         hashed: r.choice("AUTH_ONE_TIME_TOKEN_STORE_TOKEN") == "hashed",
         disable_set_session_cookie: r.flag("AUTH_ONE_TIME_TOKEN_DISABLE_SET_SESSION_COOKIE"),
+        set_header: r.flag("AUTH_ONE_TIME_TOKEN_SET_OTT_HEADER_ON_NEW_SESSION"),
     };
     let magic_link = MagicLinkSettings {
         expires_in: r.number("AUTH_MAGIC_LINK_EXPIRES_IN").into(),

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use super::js_json::stringify_object;
 use super::jwt::{is_unexpired, with_times};
 use super::{EncodeError, JsonObject};
+use crate::ids::generate_uuid;
 use crate::secrets::{Secret, Secrets};
 
 /// The key salt of `session_data`.
@@ -43,7 +44,7 @@ pub fn symmetric_encode_jwt(
     now_ms: i64,
 ) -> Result<String, EncodeError> {
     let mut claims = with_times(payload, expires_in, now_ms);
-    claims.insert("jti".to_owned(), random_uuid()?.into());
+    claims.insert("jti".to_owned(), generate_uuid().into());
     let mut iv = [0; IV_LENGTH];
     getrandom::fill(&mut iv)?;
     Ok(Key::derive(secrets.current(), salt).encrypt(&stringify_object(&claims), iv))
@@ -150,21 +151,6 @@ impl Key {
             .chain_update(ciphertext)
             .chain_update(header_bits.to_be_bytes())
     }
-}
-
-/// A random UUID, version 4 (RFC 9562 §5.4).
-fn random_uuid() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    let bits = u128::from_be_bytes(bytes);
-    Ok(format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        bits >> 96,
-        (bits >> 80) & 0xffff,
-        (bits >> 64) & 0x0fff,
-        ((bits >> 48) & 0x3fff) | 0x8000,
-        bits & 0xffff_ffff_ffff
-    ))
 }
 
 #[cfg(test)]

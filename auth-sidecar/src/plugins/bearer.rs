@@ -39,11 +39,16 @@ pub fn accept_bearer(cx: &mut Context, require_signature: bool) {
 /// Repeats a session cookie that the answer sets in the header `set-auth-token`, for pages that
 /// cannot have the cookie.
 pub fn set_auth_token(cx: &mut Context) {
-    let name = cx.app.config.cookies.name("session_token");
-    if let Some(value) = newest_value(&cx.set_cookies, &name) {
+    if let Some(value) = new_session(cx) {
         cx.set_header(SET_AUTH_TOKEN, &value);
         cx.expose_header(SET_AUTH_TOKEN);
     }
+}
+
+/// `<token>.<signature>` of the session that the answer signs in to; `None` when it sets no session cookie.
+#[must_use]
+pub fn new_session(cx: &Context) -> Option<String> {
+    newest_value(&cx.set_cookies, &cx.app.config.cookies.name("session_token"))
 }
 
 /// The decoded value of the last cookie of this name that is not on its way out.

@@ -8,7 +8,6 @@ use schema::{AnyConnection, Db, DbError, Session, User, accounts, sessions, user
 use serde_json::{Map, Value};
 
 use crate::context::Context;
-use crate::ids::generate_id;
 use crate::wire::declared::{merge_json, user_changes};
 
 /// What a proof led to.
@@ -35,6 +34,7 @@ pub struct SignedIn {
 #[must_use]
 pub fn newcomer(
     cx: &Context,
+    id: String,
     email: &str,
     name: Option<String>,
     image: Option<String>,
@@ -43,7 +43,7 @@ pub fn newcomer(
     let now = cx.app.clock.now();
     let (columns, json) = user_changes(&cx.app.config.fields, declared);
     User {
-        id: generate_id(),
+        id,
         name: name.unwrap_or_default(),
         email: email.to_lowercase(),
         email_verified: true,

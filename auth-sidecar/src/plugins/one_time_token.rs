@@ -2,6 +2,7 @@
 //! `plugins/one-time-token`).
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schema::{Verification, sessions, verifications};
@@ -15,7 +16,10 @@ use crate::error::ApiError;
 use crate::extract::Check;
 use crate::flows::read_session::CurrentSession;
 use crate::ids::{generate_id, random_url_safe};
+use crate::plugins::bearer;
 use crate::routes::{Answer, Route, routes};
+
+const SET_OTT: HeaderName = HeaderName::from_static("set-ott");
 
 /// The plugin's endpoints.
 pub const ROUTES: &[Route] = routes! {
@@ -30,17 +34,43 @@ pub const ROUTES: &[Route] = routes! {
 pub async fn generate_one_time_token(cx: &mut Context) -> Result<Answer, ApiError> {
     let current = cx.require_session().await?;
     cx.user_id = Some(current.user_id);
+    let token = new_token(cx, settings(cx)?, current.token).await?;
+    Ok(Answer::json(json!({ "token": token })))
+}
+
+/// Gives a token for a session that the answer signs in to in the header `set-ott`, where that is set. A database that
+/// cannot keep it takes nothing from the answer.
+pub async fn set_ott(cx: &mut Context) {
+    let Some(settings) = cx.app.config.plugins.one_time_token.as_ref().filter(|settings| settings.set_header) else {
+        return;
+    };
+    let Some(session) = bearer::new_session(cx).and_then(|signed| Some(signed.split_once('.')?.0.to_owned())) else {
+        return;
+    };
+    match new_token(cx, settings, session).await {
+        Ok(token) => {
+            cx.set_header(SET_OTT, &token);
+            cx.expose_header(SET_OTT);
+        }
+        Err(error) => {
+            let cause = error.cause().map(tracing::field::display);
+            tracing::error!(cause, "signed in without a one-time token");
+        }
+    }
+}
+
+async fn new_token(cx: &Context, settings: &OneTimeTokenSettings, session: String) -> Result<String, ApiError> {
     let (token, now) = (random_url_safe(32), cx.app.clock.now());
     let row = Verification {
         id: generate_id(),
-        identifier: identifier(settings(cx)?, &token),
-        value: current.token,
-        expires_at: plus_seconds(now, settings(cx)?.expires_in),
+        identifier: identifier(settings, &token),
+        value: session,
+        expires_at: plus_seconds(now, settings.expires_in),
         created_at: now,
         updated_at: now,
     };
     cx.app.db.write(move |conn| verifications::insert_verification(conn, &row)).await?;
-    Ok(Answer::json(json!({ "token": token })))
+    Ok(token)
 }
 
 /// Spends the token: `{session, user}` and the session's cookie.

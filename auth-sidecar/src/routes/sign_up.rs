@@ -14,7 +14,6 @@ use crate::flows::credentials::new_account;
 use crate::flows::email_tokens::EmailToken;
 use crate::flows::read_session::CurrentSession;
 use crate::flows::start_session::new_session;
-use crate::ids::generate_id;
 use crate::mail::MailKind;
 use crate::plugins::email_otp::send::on_sign_up;
 use crate::wire::{
@@ -105,7 +104,7 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     // address cannot be told from a free one by time, and the unique index alone decides races.
     let hash = cx.app.hasher.hash(body.password.clone()).await?;
     let now = cx.app.clock.now();
-    let id = generate_id();
+    let id = cx.app.new_user_id().await?;
     let (columns, json) = user_changes(&cx.app.config.fields, &declared);
     let user = User {
         id: id.clone(),

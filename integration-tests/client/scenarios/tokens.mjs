@@ -137,6 +137,16 @@ export default (scenario) => {
     await t.post('again', '/one-time-token/verify', { token: data.token }, { jar: t.newJar() });
   });
 
+  scenario('one-time token: with every new session', { configuration: 'tokens-handed' }, async (t) => {
+    const ada = await t.signUp('ada');
+    const ott = ({ headers }) => headers.find(([name]) => name === 'set-ott')?.[1];
+    const signIn = await t.post('sign in', '/sign-in/email', { email: ada.email, password: ada.password }, { jar: t.newJar() });
+    await t.post('spend', '/one-time-token/verify', { token: ott(signIn) }, { jar: t.newJar() });
+    await t.get('read', '/get-session');
+    await t.post('refused', '/sign-in/email', { email: ada.email, password: 'wrong-password' }, { jar: t.newJar() });
+    await t.post('sign out', '/sign-out', {});
+  });
+
   scenario('one-time token: hashed, without a cookie', { configuration: 'tokens-strict' }, async (t) => {
     await t.signUp('ada');
     const { data } = await t.call('generate', (c) => c.$fetch('/one-time-token/generate'));

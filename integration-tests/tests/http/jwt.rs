@@ -55,7 +55,7 @@ async fn verifies(app: &TestApp, token: &str) -> bool {
 pub async fn look_after(app: &TestApp) {
     let settings = app.state.config.plugins.jwt.as_ref().unwrap();
     let Signing::Keys(alg) = &settings.signing else { panic!("there are no keys") };
-    app.state.keyring.look_after(&app.state, settings, *alg).await.unwrap();
+    app.state.keyring.look_after(settings, *alg).await.unwrap();
 }
 
 async fn jwks(app: &TestApp, etag: Option<&str>) -> Reply {

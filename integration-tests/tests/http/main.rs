@@ -1,6 +1,7 @@
 //! The service over HTTP, on both databases.
 
 mod accounts;
+mod adoption;
 mod bearer;
 mod change_email;
 mod change_of_address;

@@ -75,6 +75,14 @@ on_both_databases! {
         assert_eq!(verify(&app.browser(), &one_time).await.0, 200);
     }
 
+    async fn every_new_session_can_come_with_one(db: TestDb) {
+        let (app, ada) = with_ada(db, &[PLUGIN, ("AUTH_ONE_TIME_TOKEN_SET_OTT_HEADER_ON_NEW_SESSION", "true")]).await;
+        let reply = app.browser().sign_in("ada").await;
+        let (status, body) = verify(&app.browser(), reply.header("set-ott")).await;
+        assert_eq!((status, body["session"]["token"].clone()), (200, reply.json()["token"].clone()));
+        assert_eq!(ada.get("/get-session").await.header("set-ott"), "");
+    }
+
     async fn the_cookie_can_be_left_out(db: TestDb) {
         let (app, ada) = with_ada(db, &[PLUGIN, ("AUTH_ONE_TIME_TOKEN_DISABLE_SET_SESSION_COOKIE", "true")]).await;
         let (one_time, elsewhere) = (generate(&ada).await, app.browser());

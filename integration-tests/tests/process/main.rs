@@ -5,6 +5,8 @@
 //! and `cargo test --workspace` build it, `-p integration-tests` alone does not.
 
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod command_line;

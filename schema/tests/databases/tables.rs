@@ -109,6 +109,24 @@ on_both_databases! {
     }
 }
 
+#[tokio::test]
+async fn the_queries_of_every_request_use_an_index_on_an_adopted_table() {
+    use diesel::connection::SimpleConnection;
+    let test = TestDb::empty(Backend::Postgres).await;
+    let foreign = "CREATE TABLE app_users (id uuid PRIMARY KEY, email varchar(320) NOT NULL, hashed_password text); \
+                   INSERT INTO app_users SELECT gen_random_uuid(), n || '@example.com', 'x' FROM generate_series(1, 2000) n";
+    test.db.read(move |c| c.batch_execute(foreign)).await.unwrap();
+    let plan = schema::adoption::plan(&test.db, schema::adoption::Overrides::default()).await.unwrap();
+    schema::adoption::apply(&test.db, plan, &[]).await.unwrap();
+    test.db.read(|c| c.batch_execute("ANALYZE")).await.unwrap();
+    let find_session = test.db.read(|c| plan_of(c, |c| sessions::find_session_with_user(c, "x").map(|_| ())));
+    let plan = find_session.await.unwrap();
+    assert!(plan.contains("sessions_token_key") && plan.contains("app_users_id_text_auth_sidecar_key"), "{plan}");
+    let find_user = test.db.read(|c| plan_of(c, |c| accounts::find_user_with_credential(c, "x").map(|_| ())));
+    let plan = find_user.await.unwrap();
+    assert!(plan.contains("app_users_email_auth_sidecar_key") && plan.contains("Index Scan using accounts_"), "{plan}");
+}
+
 /// What the database plans for the one query that `run` makes.
 fn plan_of(
     conn: &mut AnyConnection,

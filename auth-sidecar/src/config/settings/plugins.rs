@@ -85,6 +85,13 @@ pub(super) static PLUGINS: Group = Group {
             "true",
             "Spending a token gives the session, but sets no cookie.",
         ),
+        row(
+            "AUTH_ONE_TIME_TOKEN_SET_OTT_HEADER_ON_NEW_SESSION",
+            Flag,
+            Value("false"),
+            "true",
+            "Every answer that signs in gives a token in the header `set-ott`.",
+        ),
     ],
 };
 

@@ -36,7 +36,10 @@ pub async fn sign_in_email_otp(cx: &mut Context) -> Result<Answer, ApiError> {
     } else {
         parse_input(&cx.app.config.fields.user, &members, Action::Create).map_err(ApiError::from)
     };
-    let new_user = declared.as_ref().ok().map(|declared| newcomer(cx, &email, name, image, declared));
+    let new_user = match &declared {
+        Ok(declared) => Some(newcomer(cx, cx.app.new_user_id().await?, &email, name, image, declared)),
+        Err(_) => None,
+    };
     let session = new_session(cx, "", true);
     let arrived = write_again(&cx.app.db, move |conn| match guess.spend(conn, now)? {
         Ok(()) => mailbox::sign_in(conn, &email, new_user.as_ref(), &session, now).map(Ok),

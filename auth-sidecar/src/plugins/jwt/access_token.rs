@@ -29,7 +29,7 @@ pub async fn sign(app: &AppState, settings: &JwtSettings, user: &JsonObject) -> 
     let claims = claims(settings, &app.config.fields, user, app.clock.now_ms().div_euclid(1_000));
     match &settings.signing {
         Signing::Keys(alg) => {
-            let key = app.keyring.signing_key(app, settings, *alg).await?;
+            let key = app.keyring.signing_key(settings, *alg).await?;
             key.sign(&claims).map_err(ApiError::internal)
         }
         Signing::Shared(secret) => jwt::encode(&claims, secret).map_err(ApiError::internal),
@@ -58,7 +58,7 @@ fn claims(settings: &JwtSettings, fields: &FieldRegistry, user: &JsonObject, now
 /// As [`sign`].
 pub async fn prepare(app: &AppState, settings: &JwtSettings) -> Result<(), ApiError> {
     match &settings.signing {
-        Signing::Keys(alg) => app.keyring.signing_key(app, settings, *alg).await.map(drop),
+        Signing::Keys(alg) => app.keyring.signing_key(settings, *alg).await.map(drop),
         Signing::Shared(_) => Ok(()),
     }
 }

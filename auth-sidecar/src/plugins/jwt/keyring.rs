@@ -5,17 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
-use schema::{Jwk, jwks};
+use schema::{Db, Jwk, jwks};
 use serde_json::Value;
 
 use super::key::{KeyAlg, KeyError, SigningKey, generate};
-use crate::clock::{plus_seconds, to_ms};
+use crate::clock::{Clock, plus_seconds, to_ms};
 use crate::config::JwtSettings;
 use crate::encryption::{EncryptError, symmetric_decrypt, symmetric_encrypt};
 use crate::error::ApiError;
 use crate::ids::generate_id;
 use crate::secrets::Secrets;
-use crate::state::AppState;
 
 /// How long a key signs without another look at the database, in milliseconds: so long after
 /// `keys rotate` and `keys revoke` a running service may still use the old one.
@@ -65,8 +64,10 @@ impl From<KeyringError> for ApiError {
 }
 
 /// The key in use; one per process.
-#[derive(Default)]
 pub struct Keyring {
+    db: Db,
+    clock: Clock,
+    secrets: Secrets,
     kept: Mutex<Option<Kept>>,
     looking: tokio::sync::Mutex<()>,
     making: tokio::sync::Mutex<()>,
@@ -96,28 +97,36 @@ impl Kept {
 }
 
 impl Keyring {
+    /// Without a key yet.
+    #[must_use]
+    pub fn new(db: Db, clock: Clock, secrets: Secrets) -> Self {
+        Self {
+            db,
+            clock,
+            secrets,
+            kept: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// The key that signs now: the newest live one of the configured algorithm. Usually it is at
     /// hand; else one query finds it, and only where there is none it is made, once for all replicas.
     /// While the database hangs the key at hand goes on.
     ///
     /// # Errors
     /// 500 when the stored key cannot be used, which never makes a new one; 503.
-    pub async fn signing_key(
-        &self,
-        app: &AppState,
-        settings: &JwtSettings,
-        alg: KeyAlg,
-    ) -> Result<Arc<SigningKey>, ApiError> {
-        let now = app.clock.now();
+    pub async fn signing_key(&self, settings: &JwtSettings, alg: KeyAlg) -> Result<Arc<SigningKey>, ApiError> {
+        let now = self.clock.now();
         if let Some(key) = self.kept(|kept| kept.is_fresh(now)) {
             return Ok(key);
         }
         let Some(at_hand) = self.kept(|kept| kept.is_usable(now)) else {
-            return self.look(app, settings, alg).await;
+            return self.look(settings, alg).await;
         };
         // One request looks, and not for long; the others do not wait for it.
         let Ok(_turn) = self.looking.try_lock() else { return Ok(at_hand) };
-        match tokio::time::timeout(GLANCE, self.look(app, settings, alg)).await {
+        match tokio::time::timeout(GLANCE, self.look(settings, alg)).await {
             Ok(Err(ApiError::Unavailable(_))) | Err(_) => {
                 self.look_later(now);
                 Ok(at_hand)
@@ -127,14 +136,14 @@ impl Keyring {
     }
 
     /// Asks the database which key signs; makes it where there is none.
-    async fn look(&self, app: &AppState, settings: &JwtSettings, alg: KeyAlg) -> Result<Arc<SigningKey>, ApiError> {
-        let now = app.clock.now();
-        let mut rows = app.db.read(jwks::list_keys).await?;
+    async fn look(&self, settings: &JwtSettings, alg: KeyAlg) -> Result<Arc<SigningKey>, ApiError> {
+        let now = self.clock.now();
+        let mut rows = self.db.read(jwks::list_keys).await?;
         if signing_row(&rows, alg, now).is_none() {
-            rows = self.make(app, settings, alg, now).await?;
+            rows = self.make(settings, alg, now).await?;
         }
         let row = signing_row(&rows, alg, now).ok_or_else(|| ApiError::internal("the new signing key is gone"))?;
-        Ok(self.keep(&app.config.secrets, row, alg, now)?)
+        Ok(self.keep(row, alg, now)?)
     }
 
     /// What a running service does for its keys from time to time: each is sealed under the current secret, has an end
@@ -142,14 +151,14 @@ impl Keyring {
     ///
     /// # Errors
     /// As [`Self::signing_key`].
-    pub async fn look_after(&self, app: &AppState, settings: &JwtSettings, alg: KeyAlg) -> Result<(), ApiError> {
-        self.look(app, settings, alg).await?;
-        let now = app.clock.now();
-        let rows = app.db.read(jwks::list_keys).await?;
+    pub async fn look_after(&self, settings: &JwtSettings, alg: KeyAlg) -> Result<(), ApiError> {
+        self.look(settings, alg).await?;
+        let now = self.clock.now();
+        let rows = self.db.read(jwks::list_keys).await?;
         for row in &rows {
-            if let Some(sealed) = sealed_anew(&app.config.secrets, row)? {
+            if let Some(sealed) = sealed_anew(&self.secrets, row)? {
                 let found = row.clone();
-                app.db.write(move |conn| jwks::update_private_key(conn, &found, &sealed)).await?;
+                self.db.write(move |conn| jwks::update_private_key(conn, &found, &sealed)).await?;
             }
         }
         let Some(row) = signing_row(&rows, alg, now) else { return Ok(()) };
@@ -159,36 +168,30 @@ impl Keyring {
             // Made before keys rotated.
             (None, Some(end)) => {
                 let end = end.max(plus_seconds(now, LEAD));
-                app.db.write(move |conn| jwks::retire_keys(conn, end)).await?;
+                self.db.write(move |conn| jwks::retire_keys(conn, end)).await?;
                 end
             }
         };
         if end <= plus_seconds(now, LEAD) && signing_row(&rows, alg, end).is_none() {
-            self.make(app, settings, alg, end).await?;
+            self.make(settings, alg, end).await?;
         }
         Ok(())
     }
 
     /// Makes a key that signs from `from` on, unless there is one by now; all keys afterwards.
-    async fn make(
-        &self,
-        app: &AppState,
-        settings: &JwtSettings,
-        alg: KeyAlg,
-        from: NaiveDateTime,
-    ) -> Result<Vec<Jwk>, ApiError> {
+    async fn make(&self, settings: &JwtSettings, alg: KeyAlg, from: NaiveDateTime) -> Result<Vec<Jwk>, ApiError> {
         let turn = tokio::time::timeout(PATIENCE, self.making.lock()).await;
         let Ok(_turn) = turn else { return Err(ApiError::unavailable("the signing key is still being made")) };
         // Another request may have been first.
-        let rows = app.db.read(jwks::list_keys).await?;
+        let rows = self.db.read(jwks::list_keys).await?;
         if signing_row(&rows, alg, from).is_some() {
             return Ok(rows);
         }
-        let (secrets, expires_at) = (app.config.secrets.clone(), settings.expiry_of_new_keys(from));
+        let (secrets, expires_at) = (self.secrets.clone(), settings.expiry_of_new_keys(from));
         let made = tokio::task::spawn_blocking(move || new_row(&secrets, alg, from, expires_at));
         let candidate = made.await.map_err(ApiError::internal)??;
         let kid = candidate.id.clone();
-        let insert = app.db.write(move |conn| {
+        let insert = self.db.write(move |conn| {
             let mut rows = jwks::lock_keys(conn)?;
             // Another replica may have been first.
             if signing_row(&rows, alg, from).is_none() {
@@ -216,18 +219,12 @@ impl Keyring {
         }
     }
 
-    fn keep(
-        &self,
-        secrets: &Secrets,
-        row: &Jwk,
-        alg: KeyAlg,
-        now: NaiveDateTime,
-    ) -> Result<Arc<SigningKey>, KeyringError> {
+    fn keep(&self, row: &Jwk, alg: KeyAlg, now: NaiveDateTime) -> Result<Arc<SigningKey>, KeyringError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let same = kept.as_ref().filter(|kept| kept.key.kid == row.id).map(|kept| Arc::clone(&kept.key));
         let key = match same {
             Some(key) => key,
-            None => Arc::new(open(secrets, row, alg)?),
+            None => Arc::new(open(&self.secrets, row, alg)?),
         };
         let (key_in_use, read_at_ms) = (Arc::clone(&key), to_ms(now));
         *kept = Some(Kept {

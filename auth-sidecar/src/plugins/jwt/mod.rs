@@ -73,7 +73,7 @@ pub async fn jwks(cx: &mut Context) -> Result<Answer, ApiError> {
     let mut keys = published(&cx.app.db.read(jwks::list_keys).await?, settings, now);
     match &settings.signing {
         Signing::Keys(alg) if keys.is_empty() => {
-            cx.app.keyring.signing_key(&cx.app, settings, *alg).await?;
+            cx.app.keyring.signing_key(settings, *alg).await?;
             keys = published(&cx.app.db.read(jwks::list_keys).await?, settings, now);
         }
         Signing::Keys(_) => {}
@@ -156,7 +156,7 @@ pub async fn look_after_keys(app: web::Data<AppState>) {
     let Signing::Keys(alg) = &settings.signing else { return };
     let mut before = None;
     while !app.is_draining() {
-        let now = app.keyring.look_after(&app, settings, *alg).await.err();
+        let now = app.keyring.look_after(settings, *alg).await.err();
         let cause = now.as_ref().and_then(ApiError::cause).map(ToString::to_string);
         if let Some(cause) = cause.as_ref().filter(|_| cause != before) {
             tracing::error!(cause, "no token can be signed");

@@ -147,7 +147,7 @@ async fn arrive(cx: &Context, token: &str) -> Result<Result<Arrival, ErrorBody>,
     let declared = parse_input(&cx.app.config.fields.user, &Map::<String, Value>::new(), Action::Create);
     let new_user = match &declared {
         Ok(declared) if !settings(cx)?.disable_sign_up => {
-            Some(newcomer(cx, &record.email, record.name, None, declared))
+            Some(newcomer(cx, cx.app.new_user_id().await?, &record.email, record.name, None, declared))
         }
         _ => None,
     };

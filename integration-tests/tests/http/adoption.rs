@@ -1,0 +1,274 @@
+//! Tables of users that other programs made, adopted on PostgreSQL: what their owners can do before and after, here and
+//! there.
+
+use actix_web::http::Method;
+use diesel::connection::SimpleConnection as _;
+use integration_tests::{PASSWORD, TestApp, email};
+use schema::adoption::{self, AdoptError, IdKind, Overrides, Plan, TableName};
+use schema::test_support::TestDb;
+use schema::{Backend, Db};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// `correct-horse-1`, as three libraries hash it.
+const BCRYPT: &str = "$2b$04$h3v2aT1c0Vbl1Bz5iJ4kJOm1Lk3w1rGQq6Xn0nQ8Jp2dWq6O8n2sS";
+
+/// One kind of table, as SQLAlchemy, fastapi-users and hand-written code make them.
+struct Kind {
+    ids: IdKind,
+    ddl: &'static str,
+    /// Inserts a user with this address and hash.
+    insert: fn(&str, &str) -> String,
+    password: &'static str,
+    active: Option<&'static str>,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind {
+        ids: IdKind::Uuid,
+        ddl: "CREATE TABLE app_users (id uuid PRIMARY KEY, email varchar(320) NOT NULL UNIQUE, \
+              hashed_password varchar(1024) NOT NULL, is_active boolean NOT NULL, is_superuser boolean NOT NULL, \
+              is_verified boolean NOT NULL); \
+              CREATE TABLE posts (id serial PRIMARY KEY, author uuid NOT NULL REFERENCES app_users (id) ON DELETE CASCADE)",
+        insert: |email, hash| {
+            format!("INSERT INTO app_users VALUES (gen_random_uuid(), '{email}', '{hash}', true, false, false)")
+        },
+        password: "hashed_password",
+        active: Some("is_active"),
+    },
+    Kind {
+        ids: IdKind::Number,
+        ddl: "CREATE SCHEMA accounts_app; \
+              CREATE TABLE accounts_app.\"User\" (id serial PRIMARY KEY, full_name text, email text NOT NULL, \
+              password_hash text, created timestamp DEFAULT now(), software_background text); \
+              CREATE TABLE posts (id serial PRIMARY KEY, author int NOT NULL REFERENCES accounts_app.\"User\" (id) ON DELETE CASCADE)",
+        insert: |email, hash| {
+            format!(
+                "INSERT INTO accounts_app.\"User\" (email, password_hash, full_name) VALUES ('{email}', '{hash}', 'Ada L.')"
+            )
+        },
+        password: "password_hash",
+        active: None,
+    },
+    Kind {
+        ids: IdKind::Text,
+        ddl: "CREATE TABLE users (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, password text NOT NULL, \
+              created_at timestamptz NOT NULL DEFAULT now()); \
+              CREATE TABLE posts (id serial PRIMARY KEY, author text NOT NULL REFERENCES users (id) ON DELETE CASCADE)",
+        insert: |email, hash| format!("INSERT INTO public.users VALUES ('id-of-{email}', 'Ada', '{email}', '{hash}')"),
+        password: "password",
+        active: None,
+    },
+];
+
+async fn foreign(sql: impl Into<String>) -> TestDb {
+    let test = TestDb::empty(Backend::Postgres).await;
+    let sql = sql.into();
+    test.db.read(move |conn| conn.batch_execute(&sql)).await.unwrap();
+    test
+}
+
+async fn planned(db: &Db) -> Plan {
+    adoption::plan(db, Overrides::default()).await.unwrap()
+}
+
+async fn adopt(test: &TestDb) -> Plan {
+    let plan = planned(&test.db).await;
+    assert_eq!(plan.problems, Vec::<String>::new());
+    adoption::apply(&test.db, plan.clone(), &[]).await.unwrap();
+    plan
+}
+
+async fn run(app: &TestApp, sql: String) {
+    app.db.db.read(move |conn| conn.batch_execute(&sql)).await.unwrap();
+}
+
+/// A hash of [`PASSWORD`], made by the service itself.
+async fn hash() -> String {
+    let app = TestApp::builder().start(TestDb::new(Backend::Sqlite).await).await;
+    app.state.hasher.hash(PASSWORD.to_owned()).await.unwrap()
+}
+
+#[actix_web::test]
+async fn users_of_each_kind_sign_in_as_before_and_their_program_goes_on() {
+    let hash = hash().await;
+    for kind in &KINDS {
+        let test = foreign(format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", &hash))).await;
+        let plan = adopt(&test).await;
+        assert_eq!(plan.ids, kind.ids);
+        let table = plan.table.sql();
+        let app = TestApp::builder().set("AUTH_USER_DELETE_USER_ENABLED", true).start(test).await;
+
+        // Who was there signs in with the old password, in any case of the address.
+        let ada = app.browser();
+        assert_eq!(ada.sign_in("ada").await.status.as_u16(), 200, "{table}");
+        let user = ada.user().await;
+        assert_eq!(user["email"], "ada@example.com");
+        assert_eq!(user["id"], select(&app, &format!("id::text FROM {table}")).await);
+        // The spelling in the table stays; new fields are its columns.
+        let update = json!({ "software_background": "C", "hardware_background": "FPGA", "name": "Ada Lovelace" });
+        assert_eq!(ada.post("/update-user", update).await.status.as_u16(), 200);
+        assert_eq!(ada.user().await["software_background"], "C");
+        assert_eq!(
+            select(&app, &format!("email || ' ' || software_background FROM {table}")).await,
+            "Ada@Example.com C"
+        );
+
+        // A password changed on either side holds on both.
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": "another-horse-1" });
+        assert_eq!(ada.post("/change-password", change).await.status.as_u16(), 200);
+        let theirs = select(&app, &format!("{} FROM {table}", kind.password)).await;
+        assert_eq!(theirs, select(&app, "password FROM accounts").await);
+        run(&app, format!("UPDATE {table} SET {} = '{hash}'", kind.password)).await;
+        assert!(signs_in(&app, PASSWORD).await && !signs_in(&app, "another-horse-1").await, "{table}");
+
+        // New users are rows of their table, and their rows can refer to them.
+        let bob = app.browser();
+        bob.sign_up("bob").await;
+        let id = bob.user().await["id"].as_str().unwrap().to_owned();
+        run(&app, format!("INSERT INTO posts (author) VALUES ('{id}')")).await;
+        assert_ne!(select(&app, &format!("{} FROM {table} WHERE id::text = '{id}'", kind.password)).await, "!");
+        assert_eq!(
+            app.browser()
+                .post("/sign-up/email", json!({ "name": "x", "email": email("ADA"), "password": PASSWORD }))
+                .await
+                .outcome(),
+            (422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL".to_owned())
+        );
+        // Those their program makes sign in at once.
+        run(&app, (kind.insert)("eve@example.com", &hash)).await;
+        assert_eq!(app.browser().sign_in("eve").await.status.as_u16(), 200, "{table}");
+
+        if let Some(active) = kind.active {
+            run(&app, format!("UPDATE {table} SET {active} = false WHERE email = 'Ada@Example.com'")).await;
+            assert_eq!(ada.get("/get-session").await.body, "null");
+            assert_eq!(app.browser().sign_in("ada").await.outcome(), (401, "INVALID_EMAIL_OR_PASSWORD".to_owned()));
+        }
+        let delete = bob.post("/delete-user", json!({ "password": PASSWORD })).await;
+        assert_eq!(delete.status.as_u16(), 200, "{}", delete.body);
+        assert_eq!(count(&app, &format!("{table} WHERE id::text = '{id}'")).await + count(&app, "posts").await, 0);
+        run(&app, format!("DELETE FROM {table} WHERE email = 'eve@example.com'")).await;
+        assert_eq!(count(&app, "sessions").await, 2, "{table}: those of ada");
+        let token = app.browser().absolute(Method::POST, "/auth/login");
+        let token = token.json(json!({ "email": email("eve"), "password": PASSWORD })).send().await;
+        assert_eq!(token.status.as_u16(), 401);
+    }
+}
+
+#[actix_web::test]
+async fn a_mailed_link_makes_a_user_without_a_password() {
+    for kind in &KINDS {
+        let test = foreign(kind.ddl).await;
+        let table = adopt(&test).await.table.sql();
+        let (app, _ada, mut mailbox) = with_mailbox(test, &[("AUTH_PLUGINS", "magic-link")]).await;
+        let cleo = app.browser();
+        cleo.post("/sign-in/magic-link", json!({ "email": email("cleo") })).await;
+        let mail = mailbox.of("magic-link").await;
+        follow(&cleo, &mail).await;
+        assert_eq!(cleo.user().await["emailVerified"], true, "{table}");
+        assert_eq!(count(&app, "accounts").await, 1, "ada's");
+        assert_eq!(count(&app, &format!("{table} WHERE email = 'cleo@example.com'")).await, 1);
+    }
+}
+
+#[actix_web::test]
+async fn an_adoption_is_undone_without_a_trace() {
+    for kind in &KINDS {
+        let columns = "SELECT string_agg(attrelid::regclass || '.' || attname || ' ' || atttypid::regtype, ',' ORDER BY attrelid, attnum) \
+                       AS text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
+                       JOIN pg_namespace n ON n.oid = relnamespace \
+                       WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' AND attnum > 0 AND NOT attisdropped";
+        let test = foreign(format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", BCRYPT))).await;
+        let shape = async |db: &Db| {
+            let query = columns.to_owned();
+            db.read(move |conn| diesel::RunQueryDsl::get_result::<Shape>(diesel::sql_query(query), conn))
+                .await
+                .unwrap()
+                .text
+        };
+        let before = shape(&test.db).await;
+        adopt(&test).await;
+        assert_ne!(shape(&test.db).await, before);
+        let current = adoption::current(&test.db).await.unwrap().unwrap();
+        assert_eq!(current.ids, kind.ids);
+        let again = adoption::plan(&test.db, Overrides::default()).await;
+        assert!(matches!(again, Err(AdoptError::State(_))), "{again:?}");
+        assert_eq!(adoption::revert(&test.db).await.unwrap(), current);
+        assert_eq!(shape(&test.db).await, before);
+        assert!(matches!(adoption::revert(&test.db).await, Err(AdoptError::State(_))));
+        adopt(&test).await;
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Shape {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
+}
+
+#[actix_web::test]
+async fn what_does_not_fit_is_named_and_nothing_is_changed() {
+    for (ddl, problem) in [
+        (
+            "CREATE TABLE u (id uuid PRIMARY KEY, email text NOT NULL, password text); \
+             INSERT INTO u VALUES (gen_random_uuid(), 'a@b.co'), (gen_random_uuid(), 'A@B.co')",
+            "2 rows have the address a@b.co",
+        ),
+        ("CREATE TABLE u (id uuid, email text NOT NULL, password text)", "neither the primary key nor unique"),
+        ("CREATE TABLE u (id int PRIMARY KEY, email text NOT NULL, password text)", "not counted by a sequence"),
+        ("CREATE TABLE u (id date PRIMARY KEY, email text NOT NULL, password text)", "the type date cannot be adopted"),
+        ("CREATE TABLE u (id text PRIMARY KEY, email text, password bytea)", "password is of the type bytea"),
+        (
+            "CREATE TABLE u (id text PRIMARY KEY, email text, password text, tenant int NOT NULL)",
+            "nobody could sign up: tenant is NOT NULL without a default",
+        ),
+    ] {
+        let test = foreign(ddl).await;
+        let plan = planned(&test.db).await;
+        assert!(plan.problems.len() == 1 && plan.problems[0].contains(problem), "{:?}", plan.problems);
+        assert!(matches!(adoption::apply(&test.db, plan, &[]).await, Err(AdoptError::Problems)));
+        assert_eq!(adoption::current(&test.db).await.unwrap(), None);
+    }
+    let several = foreign(
+        "CREATE TABLE a (id text, email text, password text); CREATE TABLE b (id text, email text, password text)",
+    )
+    .await;
+    let error = adoption::plan(&several.db, Overrides::default()).await.unwrap_err();
+    assert!(error.to_string().contains("public.a, public.b"), "{error}");
+    let none = foreign("CREATE TABLE a (id text, mail text)").await;
+    assert!(matches!(adoption::plan(&none.db, Overrides::default()).await, Err(AdoptError::NoTable(_))));
+    let missing = Overrides { table: Some(TableName::parse("nowhere")), ..Overrides::default() };
+    assert!(matches!(adoption::plan(&none.db, missing).await, Err(AdoptError::NoTable(_))));
+    let sqlite = TestDb::empty(Backend::Sqlite).await;
+    assert!(matches!(adoption::plan(&sqlite.db, Overrides::default()).await, Err(AdoptError::NotPostgres)));
+}
+
+#[actix_web::test]
+async fn other_names_of_columns_can_be_told() {
+    let test = foreign("CREATE TABLE people (id text PRIMARY KEY, contact text NOT NULL, pwd text, nick text)").await;
+    let columns = [("email", "contact"), ("password", "pwd"), ("name", "nick")];
+    let columns = columns.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())).to_vec();
+    let overrides = Overrides { table: Some(TableName::parse("public.people")), columns };
+    let plan = adoption::plan(&test.db, overrides).await.unwrap();
+    assert_eq!(plan.problems, Vec::<String>::new());
+    adoption::apply(&test.db, plan, &[]).await.unwrap();
+    let (app, ada) = with_ada(test, &[]).await;
+    assert_eq!(select(&app, "contact || ' ' || nick FROM people").await, "ada@example.com ada");
+    assert_eq!(ada.user().await["name"], "ada");
+}
+
+#[actix_web::test]
+async fn the_rules_of_the_fields_hold_for_their_program_too() {
+    let test = foreign(KINDS[0].ddl).await;
+    adopt(&test).await;
+    let (app, ada) = with_ada(test, &[("AUTH_FIELD_SOFTWARE_BACKGROUND_VALUES", "beginner,advanced")]).await;
+    assert_eq!(
+        ada.post("/update-user", json!({ "software_background": "no such" })).await.outcome(),
+        (400, "VALIDATION_ERROR".to_owned())
+    );
+    assert!(try_execute(&app, "UPDATE app_users SET software_background = 'no such'").await.is_err());
+    execute(&app, "UPDATE app_users SET software_background = 'advanced'").await;
+    assert_eq!(ada.user().await["software_background"], "advanced");
+    assert_eq!(ada.get("/get-session").await.json()["user"]["hardware_background"], Value::Null);
+}
