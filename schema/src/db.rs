@@ -103,19 +103,34 @@ impl Db {
     /// # Errors
     /// When the URL is none of the accepted forms; the message never shows the URL.
     pub fn open(config: DbConfig) -> Result<Self, DbUrlError> {
-        let target = Arc::new(Target::parse(&config.url, config.busy_timeout)?);
+        let target = Target::parse(&config.url, config.busy_timeout)?;
+        Ok(Self::with_target(config, target))
+    }
+
+    /// As [`Db::open`], for a look that must change nothing: a SQLite file is neither made nor
+    /// given another mode, and no connection can write.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_to_look(config: DbConfig) -> Result<Self, DbUrlError> {
+        let target = Target::Untouched(Box::new(Target::parse(&config.url, config.busy_timeout)?));
+        Ok(Self::with_target(config, target))
+    }
+
+    fn with_target(config: DbConfig, target: Target) -> Self {
+        let target = Arc::new(target);
         let size = config.pool_size.clamp(1, 1000);
         // The server gives a statement up (90 %) before the caller does (95 %), and the caller has
         // its answer before the promised time.
         let statement_timeout = config.query_timeout.mul_f64(0.90);
         let pool = Pool::new(Arc::clone(&target), size, config.acquire_timeout, statement_timeout);
-        Ok(Self {
+        Self {
             target,
             pool,
             permits: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1))),
             acquire_timeout: config.acquire_timeout,
             door_timeout: config.query_timeout.mul_f64(0.95),
-        })
+        }
     }
 
     /// Which database this is.

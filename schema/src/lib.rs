@@ -4,6 +4,7 @@
 //! - [`migrations`]: the embedded migrations of both databases;
 //! - [`fields`]: the configurable constraints of the personalization columns;
 //! - [`adoption`]: a table of users that another program made;
+//! - [`inspect`]: what a database says of itself;
 //! - [`tables`]: diesel's `table!`s;
 //! - [`users`], [`sessions`], [`accounts`], [`verifications`], [`mails`], [`jwks`]: the rows and the queries on each table.
 //!
@@ -13,6 +14,7 @@
 pub mod adoption;
 pub mod db;
 pub mod fields;
+pub mod inspect;
 pub mod migrations;
 mod models;
 #[path = "schema.rs"]

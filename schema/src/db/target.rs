@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{ConnectionError, Error};
 
@@ -31,8 +32,15 @@ pub enum DbUrlError {
 
 /// Where the database is.
 pub(super) enum Target {
-    Postgres { url: String },
-    Sqlite { path: PathBuf, busy_timeout: Duration },
+    Postgres {
+        url: String,
+    },
+    Sqlite {
+        path: PathBuf,
+        busy_timeout: Duration,
+    },
+    /// One of the others, to be left as it is.
+    Untouched(Box<Self>),
 }
 
 /// Why there is no connection; without the URL.
@@ -83,6 +91,7 @@ impl Target {
         match self {
             Self::Postgres { .. } => Backend::Postgres,
             Self::Sqlite { .. } => Backend::Sqlite,
+            Self::Untouched(target) => target.backend(),
         }
     }
 
@@ -100,6 +109,25 @@ impl Target {
                 let mut conn = SqliteConnection::establish(path)?;
                 prepare_sqlite(&mut conn, *busy_timeout)?;
                 Ok(AnyConnection::Sqlite(conn))
+            }
+            Self::Untouched(target) => target.connect_to_look(statement_timeout),
+        }
+    }
+
+    /// A connection that can only read: a SQLite file is neither made nor given another mode.
+    fn connect_to_look(&self, statement_timeout: Option<Duration>) -> Result<AnyConnection, ConnectError> {
+        match self {
+            Self::Sqlite { path, busy_timeout } => {
+                let path = path.to_str().ok_or(ConnectionError::BadConnection("the path is no text".to_owned()))?;
+                let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+                let mut conn = SqliteConnection::establish(&format!("file:{escaped}?mode=ro"))?;
+                conn.batch_execute(&format!("PRAGMA busy_timeout = {}", busy_timeout.as_millis()))?;
+                Ok(AnyConnection::Sqlite(conn))
+            }
+            _ => {
+                let mut conn = self.connect(statement_timeout)?;
+                conn.batch_execute("SET default_transaction_read_only = on")?;
+                Ok(conn)
             }
         }
     }

@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod fields;
 #[cfg(test)]
+mod looking;
+#[cfg(test)]
 mod mails;
 #[cfg(test)]
 mod migrations;
