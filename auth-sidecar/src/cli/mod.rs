@@ -8,6 +8,7 @@ use schema::{Db, DbError};
 use crate::config::{Config, ConfigErrors, Machine, OnlyLooking, ThisMachine};
 
 mod adopt;
+mod doctor;
 mod healthcheck;
 mod keys;
 mod mail;
@@ -75,6 +76,11 @@ enum Command {
     },
     /// Print the resolved settings, without secrets
     Config,
+    /// Look for common mistakes, here or in a running deployment, and name the line that ends each
+    Doctor {
+        #[command(flatten)]
+        patient: doctor::Patient,
+    },
     /// Print a new secret for BETTER_AUTH_SECRET
     Secret,
     /// Ask a running service whether it is ready; for containers without curl
@@ -100,6 +106,7 @@ pub fn run() -> ExitCode {
             load_config(&OnlyLooking).map(|config| print!("{}", types::types(&config, &language)))
         }
         Command::Config => load_config(&OnlyLooking).map(|config| print!("{}", config.summary())),
+        Command::Doctor { patient } => doctor::doctor(&patient),
         Command::Secret => secret::secret(),
         Command::Healthcheck { url } => healthcheck::healthcheck(url),
         Command::Version => {
@@ -117,15 +124,17 @@ pub fn run() -> ExitCode {
 }
 
 fn load_config(machine: &dyn Machine) -> Result<Config, CliError> {
-    // A variable that is no UTF-8 is none of ours.
-    let vars =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let config =
-        Config::from_env(vars, machine).map_err(|errors: ConfigErrors| CliError::Config(errors.to_string()))?;
+    let config = Config::from_env(environment(), machine)
+        .map_err(|errors: ConfigErrors| CliError::Config(errors.to_string()))?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
     Ok(config)
+}
+
+/// The variables of the environment; one that is no UTF-8 is none of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Runs `work` in one transaction on the configured database.

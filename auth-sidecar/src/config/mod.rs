@@ -38,6 +38,7 @@ pub use self::http::{HttpSettings, Listen, LogFormat};
 pub use self::jwt::{JwtSettings, Signing};
 pub use self::machine::{Machine, OnlyLooking, ThisMachine};
 pub use self::mail::{MailSettings, MailTransport};
+pub(crate) use self::origins::check as check_origin;
 pub use self::password::{EmailPasswordSettings, EmailVerificationSettings, PasswordSettings};
 pub use self::plugins::{BearerSettings, EmailOtpSettings, MagicLinkSettings, OneTimeTokenSettings, PluginSettings};
 pub use self::problem::{ConfigErrors, Problem};

@@ -59,7 +59,7 @@ pub(super) fn read(r: &mut Reader<'_>, dev: bool, own_origin: Option<&str>) -> V
 }
 
 /// Whether a pattern can be meant; see upstream `auth/trusted-origins` for how it is matched.
-pub(super) fn check(item: &str) -> Result<(), String> {
+pub(crate) fn check(item: &str) -> Result<(), String> {
     let wild = item.contains(['*', '?']);
     let place = item.split_once("://").map_or(item, |(_, place)| place);
     let web = place.len() == item.len() || item.starts_with("http") || item.starts_with('*');

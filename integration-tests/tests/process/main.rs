@@ -21,7 +21,11 @@ mod database_tls;
 #[cfg(test)]
 mod disk_full;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod exit_codes;
+#[cfg(test)]
+mod fake_server;
 #[cfg(test)]
 mod first_start;
 #[cfg(test)]

@@ -150,7 +150,11 @@ impl Start {
 
     /// Starts `serve` on a free port and waits for nothing.
     pub fn launch(&self) -> Service {
-        let port = free_port();
+        self.launch_on(free_port())
+    }
+
+    /// As [`Self::launch`], on this port.
+    pub fn launch_on(&self, port: u16) -> Service {
         self.clone().set("PORT", port).child(port)
     }
 
