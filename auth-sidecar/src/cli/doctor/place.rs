@@ -62,10 +62,22 @@ impl Place {
         !(host.is_empty() || host.starts_with('/') || is_this_machine(host) || private)
     }
 
-    /// The URL with another host or port and mode, its user and password left out.
-    fn line(&self, host: &str, port: &str, mode: &str) -> String {
+    /// Host and port past a pooler that gives each transaction another connection.
+    fn direct(&self) -> Option<(String, &str)> {
+        let first = self.host.split('.').next().unwrap_or_default();
+        match first.strip_suffix("-pooler") {
+            Some(direct) => Some((self.host.replacen(first, direct, 1), self.port.as_str())),
+            None if self.port == "6543" => Some((self.host.clone(), "5432")),
+            None => None,
+        }
+    }
+
+    /// The URL as it should be, its user and password left out.
+    fn line(&self) -> String {
+        let (host, port) = self.direct().unwrap_or_else(|| (self.host.clone(), self.port.as_str()));
         let port = if port.is_empty() { String::new() } else { format!(":{port}") };
-        format!("DATABASE_URL=postgres://USER:PASSWORD@{host}{port}/{}?sslmode={mode}", self.database)
+        let mode = if self.is_remote() { "?sslmode=verify-full" } else { "" };
+        format!("DATABASE_URL=postgres://USER:PASSWORD@{host}{port}/{}{mode}", self.database)
     }
 
     /// Judges encryption on the way there.
@@ -75,7 +87,7 @@ impl Place {
             Some("system") => "verify-full",
             _ => self.option("sslmode").or(from_environment).unwrap_or("prefer"),
         };
-        let fix = || self.line(&self.host, &self.port, "verify-full");
+        let fix = || self.line();
         match mode {
             _ if !self.is_remote() => report.ok(CHECK, "the database is on this machine or in its own network"),
             "verify-full" => report.ok(CHECK, "verify-full: encrypted, and the server is who it says"),
@@ -101,17 +113,14 @@ impl Place {
     /// loses prepared statements, settings of a session and the lock of migrations.
     pub fn check_pooler(&self, report: &mut Report) {
         const CHECK: &str = "database-pooler";
-        let mode = self.option("sslmode").unwrap_or("verify-full");
-        let first = self.host.split('.').next().unwrap_or_default();
-        let says = "a pooler in transaction mode: prepared statements and the lock of migrations get lost in it";
-        if let Some(direct) = first.strip_suffix("-pooler") {
-            let host = self.host.replacen(first, direct, 1);
-            report.problem(CHECK, format!("{} is {says}", self.host), self.line(&host, &self.port, mode));
-        } else if self.port == "6543" {
+        if self.direct().is_some() {
             report.problem(
                 CHECK,
-                format!("port 6543 of {} is {says}; 5432 is the direct way, or that of sessions", self.host),
-                self.line(&self.host, "5432", mode),
+                format!(
+                    "{} is a pooler in transaction mode: prepared statements and the lock of migrations get lost in it",
+                    self.host
+                ),
+                self.line(),
             );
         } else if self.port == "6432" || self.option("pgbouncer").is_some() {
             report.warning(
@@ -165,13 +174,10 @@ mod tests {
 
     #[test]
     fn poolers_of_transactions_are_known_by_name_and_port() {
+        let neon = "DATABASE_URL=postgres://USER:PASSWORD@ep-x.eu.neon.tech/auth?sslmode=verify-full";
         for (url, level, fix) in [
             ("postgres://u:hunter2@ep-x.eu.neon.tech/auth", Level::Ok, None),
-            (
-                "postgres://u:hunter2@ep-x-pooler.eu.neon.tech/auth?sslmode=require",
-                Level::Problem,
-                Some("DATABASE_URL=postgres://USER:PASSWORD@ep-x.eu.neon.tech/auth?sslmode=require"),
-            ),
+            ("postgres://u:hunter2@ep-x-pooler.eu.neon.tech/auth?sslmode=require", Level::Problem, Some(neon)),
             (
                 "postgres://u:hunter2@aws-0.pooler.supabase.com:6543/postgres",
                 Level::Problem,

@@ -145,19 +145,17 @@ pub fn check(config: &Config, report: &mut Report) {
         _ => origin.to_owned(),
     };
     let secured = || {
-        let mut all: Vec<String> = trusted.iter().map(|origin| with_https(origin)).collect();
-        all.dedup();
-        all.retain(|origin| origin != own);
+        let mut all: Vec<String> = Vec::new();
+        for origin in trusted.iter().map(|origin| with_https(origin)).filter(|origin| origin != own) {
+            if !all.contains(&origin) {
+                all.push(origin);
+            }
+        }
         line_with(&all)
     };
     for origin in &trusted {
         let twin = with_https(origin);
-        if origin == own {
-            let rest: Vec<String> = trusted.iter().filter(|other| *other != own).cloned().collect();
-            if rest.is_empty() {
-                report.ok(CHECK, format!("{own} is the service's own origin, which is trusted anyway"));
-            }
-        } else if twin != *origin && twin == own {
+        if twin != *origin && twin == own {
             report.warning(
                 CHECK,
                 format!("{origin} is {own} without https: its pages can be forged on the way"),

@@ -82,8 +82,11 @@ pub async fn check(deployment: &Deployment, page: Option<&str>, report: &mut Rep
             return;
         }
     };
-    reach::check_tls(&client, deployment, report).await;
-    if !reach::check(&client, deployment, report).await {
+    let is_there = reach::check(&client, deployment, report).await;
+    if is_there || !deployment.is_https() {
+        reach::check_tls(&client, deployment, report).await;
+    }
+    if !is_there {
         return;
     }
     cors::check(&client, deployment, page, report).await;

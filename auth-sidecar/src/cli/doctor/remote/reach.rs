@@ -89,7 +89,12 @@ fn is_ok(answer: &Answer) -> bool {
 
 fn fix_for(error: &str, deployment: &Deployment) -> String {
     let text = error.to_lowercase();
-    if text.contains("certificate") || text.contains("tls") || text.contains("handshake") {
+    if text.contains("corrupt message") {
+        // What answers there knows no TLS.
+        format!("auth-sidecar doctor --url {}", deployment.origin.replacen("https://", "http://", 1))
+    } else if text.contains("certificate") && deployment.is_local {
+        "SSL_CERT_FILE=FILE with the authority of the certificate".to_owned()
+    } else if text.contains("certificate") || text.contains("tls") || text.contains("handshake") {
         format!("certbot certonly -d {}", deployment.host)
     } else if text.contains("dns") || text.contains("lookup") || text.contains("resolve") {
         format!("a DNS record for {}", deployment.host)
@@ -184,6 +189,24 @@ mod tests {
             assert_eq!(worst(&report), Level::Problem);
             assert!(report.text().contains(said), "{}", report.text());
             assert!(fixes(&report)[0].starts_with(fix), "{}", report.text());
+        }
+    }
+
+    #[test]
+    fn a_failed_connection_is_told_with_what_to_try() {
+        for (url, error, fix) in [
+            ("https://example.com", "invalid peer certificate: Expired", "certbot certonly -d example.com"),
+            ("https://localhost", "invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE=FILE with"),
+            (
+                "https://example.com:4000",
+                "received corrupt message of type InvalidContentType",
+                "auth-sidecar doctor --url http://example.com:4000",
+            ),
+            ("https://example.com", "failed to lookup address information", "a DNS record for example.com"),
+            ("https://example.com", "Connection refused", "HOST=0.0.0.0"),
+            ("http://127.0.0.1:4000", "Connection refused", "auth-sidecar serve"),
+        ] {
+            assert!(fix_for(error, &at(url)).starts_with(fix), "{url} {error}: {}", fix_for(error, &at(url)));
         }
     }
 
