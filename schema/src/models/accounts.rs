@@ -158,3 +158,43 @@ pub fn delete_account(conn: &mut AnyConnection, id: &str, user_id: &str) -> Quer
 pub fn delete_user_accounts(conn: &mut AnyConnection, user_id: &str) -> QueryResult<usize> {
     diesel::delete(accounts::table.filter(accounts::user_id.eq(user_id))).execute(conn)
 }
+
+/// Inserts full rows by one statement: all or, on an error, none. At most 2500 of them, for SQLite's number of
+/// parameters.
+///
+/// # Errors
+/// As [`insert_account`].
+pub fn insert_accounts(conn: &mut AnyConnection, rows: &[Account]) -> QueryResult<usize> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    // The connection over both knows no statement with several rows.
+    let insert = diesel::insert_into(accounts::table).values(rows);
+    match conn {
+        AnyConnection::Postgres(conn) => insert.execute(conn),
+        AnyConnection::Sqlite(conn) => insert.execute(conn),
+    }
+}
+
+/// Up to `limit` users by id, from the first after `after` on (`""` for the first of all), each with the hash of the
+/// password; `None` for a user without one.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_users_with_hash(
+    conn: &mut AnyConnection,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<(User, Option<String>)>> {
+    let credential = accounts::user_id
+        .eq(users::id)
+        .and(accounts::account_id.eq(users::id))
+        .and(accounts::provider_id.eq(CREDENTIAL));
+    users::table
+        .left_join(accounts::table.on(credential))
+        .filter(users::id.gt(after))
+        .order(users::id)
+        .limit(limit)
+        .select((User::as_select(), accounts::password.nullable()))
+        .load(conn)
+}

@@ -202,3 +202,24 @@ pub fn find_user_signed_in_since(
         .first(conn)
         .optional()
 }
+
+/// Deletes the session with this id, which is no secret; returns the number deleted: 0 or 1.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_session_by_id(conn: &mut AnyConnection, id: &str) -> QueryResult<usize> {
+    diesel::delete(sessions::table.find(id)).execute(conn)
+}
+
+/// Deletes up to `limit` sessions by id, from the first after `after` on (`""` for the first of all); returns their
+/// number and the last id, `None` when there was none left.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_next_sessions(conn: &mut AnyConnection, after: &str, limit: i64) -> QueryResult<Option<(usize, String)>> {
+    let next = sessions::table.filter(sessions::id.gt(after)).order(sessions::id).limit(limit).select(sessions::id);
+    let ids: Vec<String> = next.load(conn)?;
+    let Some(last) = ids.last().cloned() else { return Ok(None) };
+    let deleted = diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)?;
+    Ok(Some((deleted, last)))
+}

@@ -7,6 +7,11 @@ use diesel::result::OptionalEmptyChangesetExtension;
 use crate::db::AnyConnection;
 use crate::tables::users;
 
+diesel::define_sql_function! {
+    /// SQL's `lower`; SQLite's knows ASCII only.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// A row of `users`.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = users, treat_none_as_default_value = false)]
@@ -117,4 +122,68 @@ pub fn prove_email(conn: &mut AnyConnection, id: &str, email: &str, now: NaiveDa
 /// When the database fails.
 pub fn delete_user(conn: &mut AnyConnection, id: &str) -> QueryResult<usize> {
     diesel::delete(users::table.find(id)).execute(conn)
+}
+
+/// Inserts full rows by one statement: all or, on an error, none. At most 3000 of them, for SQLite's number of
+/// parameters.
+///
+/// # Errors
+/// As [`insert_user`].
+pub fn insert_users(conn: &mut AnyConnection, rows: &[User]) -> QueryResult<usize> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    // The connection over both knows no statement with several rows.
+    let insert = diesel::insert_into(users::table).values(rows);
+    match conn {
+        AnyConnection::Postgres(conn) => insert.execute(conn),
+        AnyConnection::Sqlite(conn) => insert.execute(conn),
+    }
+}
+
+/// Id and address of every user who has one of the addresses (lower case) or one of the ids; who has both may come
+/// twice.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_owners(conn: &mut AnyConnection, emails: &[String], ids: &[String]) -> QueryResult<Vec<(String, String)>> {
+    let columns = (users::id, users::email);
+    let mut owners: Vec<(String, String)> = Vec::new();
+    if !emails.is_empty() {
+        owners.extend(users::table.filter(users::email.eq_any(emails)).select(columns).load(conn)?);
+    }
+    if !ids.is_empty() {
+        owners.extend(users::table.filter(users::id.eq_any(ids)).select(columns).load(conn)?);
+    }
+    Ok(owners)
+}
+
+/// Up to `limit` users by address, from the first after `after` on (`""` for the first of all). With `search`, those
+/// whose address or name holds the text, in any letter case; then rows are read on until there are enough.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_users(conn: &mut AnyConnection, after: &str, search: Option<&str>, limit: i64) -> QueryResult<Vec<User>> {
+    let page = users::table.filter(users::email.gt(after)).order(users::email).limit(limit).select(User::as_select());
+    let Some(search) = search else { return page.load(conn) };
+    let (as_typed, folded) = (holding(search), holding(&search.to_lowercase()));
+    let holds = users::email
+        .like(&folded)
+        .escape('\\')
+        .or(lower(users::name).like(&folded).escape('\\'))
+        .or(users::name.like(&as_typed).escape('\\'));
+    page.filter(holds).load(conn)
+}
+
+/// The pattern of a text that holds `text`, with `\` before what LIKE would read as its own.
+fn holding(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }

@@ -15,6 +15,8 @@ mod mails;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod operators;
+#[cfg(test)]
 mod queries;
 #[cfg(test)]
 mod support;

@@ -107,6 +107,27 @@ on_both_databases! {
         };
         assert!(plan.contains(index), "{plan}");
     }
+
+    async fn pages_of_users_and_of_sessions_are_read_along_an_index(test: TestDb) {
+        test.db.write(|c| insert_all(c, "ada")).await.unwrap();
+        let pages: [(Query, &str, &str); 3] = [
+            (|c| users::list_users(c, "a", None, 10).map(|_| ()), "users_email_key", "SEARCH users USING INDEX"),
+            (|c| accounts::list_users_with_hash(c, "a", 10).map(|_| ()), "users_pkey", "SEARCH users USING INDEX"),
+            (
+                |c| sessions::delete_next_sessions(c, "zzz", 10).map(|_| ()),
+                "sessions_pkey",
+                "SEARCH sessions USING COVERING INDEX",
+            ),
+        ];
+        for (page, on_postgres, on_sqlite) in pages {
+            let plan = test.db.read(move |c| plan_of(c, page)).await.unwrap();
+            let index = match test.backend {
+                Backend::Postgres => on_postgres,
+                Backend::Sqlite => on_sqlite,
+            };
+            assert!(plan.contains(index) && !plan.contains("Sort") && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -126,6 +147,7 @@ async fn the_queries_of_every_request_use_an_index_on_an_adopted_table() {
     let plan = find_user.await.unwrap();
     assert!(plan.contains("app_users_email_auth_sidecar_key") && plan.contains("Index Scan using accounts_"), "{plan}");
 }
+type Query = fn(&mut AnyConnection) -> diesel::QueryResult<()>;
 
 /// What the database plans for the one query that `run` makes.
 fn plan_of(
@@ -147,7 +169,7 @@ fn plan_of(
     match conn {
         AnyConnection::Postgres(_) => {
             conn.batch_execute("SET enable_seqscan = off")?;
-            let sql = sql.replace("$1", "'x'").replace("$2", "'x'");
+            let sql = sql.replace("$1", "'x'").replace("$2", "'x'").replace("LIMIT 'x'", "LIMIT 1").replace("$3", "1");
             // EXPLAIN gives a column named QUERY PLAN, so it is read through a function.
             conn.batch_execute(
                 "CREATE OR REPLACE FUNCTION pg_temp.plan(q text) RETURNS SETOF text LANGUAGE plpgsql AS \
@@ -162,8 +184,8 @@ fn plan_of(
                 detail: String,
             }
             use diesel::RunQueryDsl;
-            let steps: Vec<Step> =
-                diesel::sql_query(format!("EXPLAIN QUERY PLAN {}", sql.replace('?', "'x'"))).load(conn)?;
+            let sql = sql.replace('?', "'x'").replace("LIMIT 'x'", "LIMIT 1");
+            let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn)?;
             Ok(steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("\n"))
         }
     }
