@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use chrono::NaiveDateTime;
 use clap::Subcommand;
-use schema::{Db, Jwk, jwks, migrations};
+use schema::{Jwk, jwks};
 
-use super::{CliError, block_on, on_database};
+use super::{CliError, block_on, on_database, ready_database, time};
 use crate::clock::{Clock, plus_seconds};
 use crate::config::{Config, JwtSettings, Signing};
 use crate::plugins::jwt::key::KeyAlg;
@@ -61,14 +61,7 @@ pub fn keys(config: &Config, action: Action) -> Result<(), CliError> {
 }
 
 fn stored(config: &Config) -> Result<Vec<Jwk>, CliError> {
-    let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
-    block_on(async {
-        let pending = migrations::pending(&db).await.map_err(|error| CliError::Database(error.to_string()))?;
-        if !pending.is_empty() {
-            return Err(CliError::Database("the tables are not up to date: run auth-sidecar migrate".to_owned()));
-        }
-        db.read(jwks::list_keys).await.map_err(|error| CliError::Database(error.to_string()))
-    })
+    block_on(async { Ok(ready_database(&config.database).await?.read(jwks::list_keys).await?) })
 }
 
 /// A new key is sealed under the secrets of this command: those of the running service have to be the same, or it
@@ -164,8 +157,4 @@ fn table(rows: &[Jwk], settings: &JwtSettings, now: NaiveDateTime) -> String {
         let _ = writeln!(text, "{:<32}  {alg:<5}  {:<19}  {until:<19}  {state}", row.id, time(row.created_at));
     }
     text
-}
-
-fn time(at: NaiveDateTime) -> String {
-    at.format("%Y-%m-%d %H:%M:%S").to_string()
 }

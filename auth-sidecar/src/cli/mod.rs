@@ -1,9 +1,11 @@
 //! The command line: one file per subcommand that does more than print.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use chrono::NaiveDateTime;
 use clap::{Parser, Subcommand};
-use schema::{Db, DbError};
+use schema::{Db, DbConfig, DbError, migrations};
 
 use crate::config::{Config, ConfigErrors, Machine, OnlyLooking, ThisMachine};
 
@@ -15,7 +17,9 @@ mod mail;
 mod migrate;
 mod secret;
 mod serve;
+mod sessions;
 mod types;
+mod users;
 
 /// Why a command failed; each kind has its exit code (docs/configuration.md).
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +33,12 @@ pub enum CliError {
     /// Exit code 78, `EX_CONFIG`.
     #[error("{0}")]
     Config(String),
+}
+
+impl From<DbError> for CliError {
+    fn from(error: DbError) -> Self {
+        Self::Database(error.to_string())
+    }
 }
 
 impl CliError {
@@ -69,6 +79,16 @@ enum Command {
         #[command(subcommand)]
         action: keys::Action,
     },
+    /// Make, show, change and delete users
+    Users {
+        #[command(subcommand)]
+        action: users::Action,
+    },
+    /// List and end sessions
+    Sessions {
+        #[command(subcommand)]
+        action: sessions::Action,
+    },
     /// Print the declared fields as types for the site or the backend
     Types {
         #[command(flatten)]
@@ -102,6 +122,10 @@ pub fn run() -> ExitCode {
         Command::Adopt(options) => load_config(&OnlyLooking).and_then(|config| adopt::adopt(&config, options)),
         Command::Mail { action } => load_config(&OnlyLooking).and_then(|config| mail::mail(&config, action)),
         Command::Keys { action } => load_config(&ThisMachine).and_then(|config| keys::keys(&config, action)),
+        Command::Users { action } => load_config(&OnlyLooking).and_then(|config| users::users(&config, action)),
+        Command::Sessions { action } => {
+            load_config(&OnlyLooking).and_then(|config| sessions::sessions(&config, action))
+        }
         Command::Types { language } => {
             load_config(&OnlyLooking).map(|config| print!("{}", types::types(&config, &language)))
         }
@@ -144,6 +168,37 @@ fn on_database<T: Send + 'static>(
 ) -> Result<T, CliError> {
     let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
     block_on(db.write(work)).map_err(|error: DbError| CliError::Database(error.to_string()))
+}
+
+/// The configured database, once it is sure that its tables are those of this program.
+async fn ready_database(config: &DbConfig) -> Result<Db, CliError> {
+    let db = Db::open(config.clone()).map_err(|error| CliError::Config(error.to_string()))?;
+    let pending = migrations::pending(&db).await.map_err(|error| CliError::Database(error.to_string()))?;
+    if !pending.is_empty() {
+        return Err(CliError::Database("the tables are not up to date: run auth-sidecar migrate".to_owned()));
+    }
+    Ok(db)
+}
+
+/// Prints what may be long. That nobody reads it to its end, as in `| head`, is no fault.
+fn print(text: &str) -> Result<(), CliError> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Failed(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// Text of others as a terminal may get it: without anything that would steer the terminal or turn the line around.
+fn shown(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A time as lists show it.
+fn time(at: NaiveDateTime) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Runs `future` to its end on a single-threaded runtime of its own.

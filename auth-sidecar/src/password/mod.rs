@@ -115,11 +115,26 @@ pub enum HashError {
 
 /// Why a stored hash is not even tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Refused {
+pub enum Refused {
+    /// Not one of the table above.
     #[error("it is malformed or of an unknown kind")]
     Malformed,
+    /// Checking it would take more than a sign-in may.
     #[error("its cost is above the cap")]
     TooExpensive,
+}
+
+/// The kind of a stored hash that [`verify`] accepts: `bcrypt`, `bcrypt-sha256`, `argon2` or `scrypt`.
+///
+/// # Errors
+/// Why [`verify`] would refuse it.
+pub fn kind_of(stored: &str) -> Result<&'static str, Refused> {
+    Stored::parse(stored).map(|hash| match hash {
+        Stored::Bcrypt(_) if stored.starts_with("$bcrypt-sha256$") => "bcrypt-sha256",
+        Stored::Bcrypt(_) => "bcrypt",
+        Stored::Argon2(_) => "argon2",
+        Stored::Scrypt(_) => "scrypt",
+    })
 }
 
 /// Hashes the NFKC form of `password` as the policy says, with a fresh random salt.

@@ -8,13 +8,18 @@ use crate::fields::{Field, FieldRegistry, FieldType, PersonalizationColumn, Stor
 
 /// The declared members of a user object, without those that are never returned.
 pub fn user_members<'a>(registry: &'a FieldRegistry, user: &'a User) -> impl Iterator<Item = (String, Value)> + 'a {
+    user_values(registry, user).filter(|(field, _)| field.returned).map(|(field, value)| (field.key.clone(), value))
+}
+
+/// Every declared field of a user with its value, null when there is none.
+pub fn user_values<'a>(registry: &'a FieldRegistry, user: &'a User) -> impl Iterator<Item = (&'a Field, Value)> + 'a {
     let json = parse_json(&user.additional_fields);
-    registry.user.iter().filter(|field| field.returned).map(move |field| {
+    registry.user.iter().map(move |field| {
         let value = match &field.storage {
             Storage::Column(column) => from_column(field, column_of(user, *column)),
             Storage::Json => json.get(&field.name).cloned().unwrap_or_default(),
         };
-        (field.key.clone(), value)
+        (field, value)
     })
 }
 
