@@ -79,7 +79,7 @@ enum Command {
         #[command(subcommand)]
         action: keys::Action,
     },
-    /// Make, show, change and delete users
+    /// Make, show, change and delete users, import and export them
     Users {
         #[command(subcommand)]
         action: users::Action,

@@ -1,9 +1,11 @@
-//! `auth-sidecar users`: what an operator does to users.
+//! `auth-sidecar users`: what an operator does to users, one by one or all at once.
 
 mod change;
 mod columns;
 mod create;
+mod export;
 mod fields;
+mod import;
 mod list;
 mod password_input;
 mod set_password;
@@ -31,6 +33,10 @@ pub enum Action {
     Verify(change::Who),
     /// Delete a user with all sessions and accounts
     Delete(change::DeleteArgs),
+    /// Take users over from a file, with the hashes of their passwords
+    Import(import::Args),
+    /// Write users to a file that `users import` reads
+    Export(export::Args),
 }
 
 /// Runs the action.
@@ -44,6 +50,8 @@ pub fn users(config: &Config, action: Action) -> Result<(), CliError> {
             Action::SetField(args) => change::set_field(config, args).await,
             Action::Verify(who) => change::verify(config, who).await,
             Action::Delete(args) => change::delete(config, args).await,
+            Action::Import(args) => import::import(config, args).await,
+            Action::Export(args) => export::export(config, args).await,
         }
     })
 }
