@@ -42,3 +42,7 @@ mod service;
 mod shutdown;
 #[cfg(test)]
 mod slow_clients;
+#[cfg(test)]
+mod users;
+#[cfg(test)]
+mod users_import;
