@@ -2,6 +2,7 @@
 //! (`@better-auth/core/utils/id` `generateId`, `crypto/random` `generateRandomString`).
 
 use rand::RngExt as _;
+use schema::{Db, DbError, IdKind, adoption};
 
 const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -9,6 +10,19 @@ const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST
 #[must_use]
 pub fn generate_id() -> String {
     random_string(32)
+}
+
+/// The id of a user to be made: of the kind that the table of users has, which is another than ours where it was
+/// adopted.
+///
+/// # Errors
+/// When the database, which counts the ids of some adopted tables, fails.
+pub async fn new_user_id(db: &Db, kind: IdKind) -> Result<String, DbError> {
+    match kind {
+        IdKind::Text => Ok(generate_id()),
+        IdKind::Uuid => Ok(generate_uuid()),
+        IdKind::Number => db.read(adoption::next_user_id).await,
+    }
 }
 
 /// A random UUID (RFC 9562, version 4).

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fields::{Action, parse_input};
-use crate::ids::{generate_id, generate_uuid};
+use crate::ids::new_user_id;
 use crate::mail::Mailer;
 use crate::origins::TrustedOrigins;
 use crate::password::Hasher;
@@ -106,11 +106,7 @@ impl AppState {
     /// # Errors
     /// When the database, which counts the ids of some adopted tables, fails.
     pub async fn new_user_id(&self) -> Result<String, DbError> {
-        match self.user_ids.get().copied().unwrap_or_default() {
-            IdKind::Text => Ok(generate_id()),
-            IdKind::Uuid => Ok(generate_uuid()),
-            IdKind::Number => self.db.read(adoption::next_user_id).await,
-        }
+        new_user_id(&self.db, self.user_ids.get().copied().unwrap_or_default()).await
     }
 
     /// The tables are there.

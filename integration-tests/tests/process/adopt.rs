@@ -48,6 +48,13 @@ fn a_table_is_planned_adopted_served_and_given_back() {
     bob.assert_signed_in("bob");
     assert_eq!(number(&test.url, "SELECT id::bigint AS n FROM app_users WHERE email = 'bob@example.com'"), 3);
     service.stop();
+    let made = start.run(&["users", "create", "--email", "eve@example.com"]);
+    assert!(made.status.code() == Some(0) && text(&made.stdout).starts_with("4 "), "{made:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("users.csv");
+    std::fs::write(&file, "email\nmallory@example.com\n").unwrap();
+    let import = start.run(&["users", "import", file.to_str().unwrap()]);
+    assert!(import.status.code() == Some(1) && text(&import.stderr).contains("adopted table"), "{import:?}");
 
     let reverted = start.run(&["adopt", "--revert", "--yes"]);
     assert_eq!((reverted.status.code(), schemas()), (Some(0), 0), "{reverted:?}");

@@ -1,6 +1,6 @@
 //! `auth-sidecar users create`.
 
-use schema::{DbError, User, accounts, users};
+use schema::{DbError, User, accounts, adoption, users};
 
 use super::password_input::PasswordInput;
 use super::{fields, ready_database};
@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::email_form::is_email;
 use crate::flows::credentials::new_account;
-use crate::ids::generate_id;
+use crate::ids::new_user_id;
 use crate::password;
 use crate::wire::declared::{merge_json, user_changes};
 
@@ -50,10 +50,13 @@ pub async fn create(config: &Config, args: Args) -> Result<(), CliError> {
         }
         None => args.password.hash(config)?,
     };
+    let db = ready_database(&config.database).await?;
+    let adopted = adoption::current(&db).await?;
+    let id = new_user_id(&db, adopted.map(|adopted| adopted.ids).unwrap_or_default()).await?;
     let now = Clock::System.now();
     let (columns, json) = user_changes(registry, &declared);
     let user = User {
-        id: generate_id(),
+        id,
         name: args.name,
         email: args.email.to_lowercase(),
         email_verified: args.verified,
@@ -67,7 +70,6 @@ pub async fn create(config: &Config, args: Args) -> Result<(), CliError> {
     let account = hash.map(|hash| new_account(&user.id, hash, now));
     let made = format!("{} {}", user.id, user.email);
     let email = user.email.clone();
-    let db = ready_database(&config.database).await?;
     let written = db.write(move |conn| {
         users::insert_user(conn, &user)?;
         account.iter().try_for_each(|account| accounts::insert_account(conn, account))

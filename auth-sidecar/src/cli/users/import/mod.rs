@@ -16,7 +16,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use schema::Db;
+use schema::{Db, adoption};
 
 use self::batch::{Candidate, Fate, Mode};
 use self::progress::{Counts, Progress};
@@ -68,6 +68,12 @@ pub async fn import(config: &Config, args: Args) -> Result<(), CliError> {
         return Err(CliError::Failed("the rejected rows need a file of their own".to_owned()));
     }
     let db = ready_database(&patient(config)).await?;
+    if let Some(adopted) = adoption::current(&db).await? {
+        return Err(CliError::Failed(format!(
+            "{} is an adopted table: fill it by its own program or by SQL",
+            adopted.table
+        )));
+    }
     let rejects = Rejects::open(reject, source.header()).map_err(|error| unwritten(reject, &error))?;
     let mode = if args.dry_run {
         Mode::DryRun
