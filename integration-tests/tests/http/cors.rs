@@ -73,7 +73,7 @@ on_both_databases! {
         readable_by(&reply, APP_ORIGIN);
         assert_eq!(
             list(reply.header("access-control-expose-headers")),
-            ["set-auth-jwt", "set-auth-token", "x-auth-sidecar-warning", "x-retry-after"]
+            ["set-auth-jwt", "set-auth-token", "set-ott", "x-auth-sidecar-warning", "x-retry-after"]
         );
         readable_by(&ada.post("/update-user", json!({})).await, APP_ORIGIN);
         readable_by(&ada.get("/nope").await, APP_ORIGIN);

@@ -139,7 +139,9 @@ async fn the_queries_of_every_request_use_an_index_on_an_adopted_table() {
     test.db.read(move |c| c.batch_execute(foreign)).await.unwrap();
     let plan = schema::adoption::plan(&test.db, schema::adoption::Overrides::default()).await.unwrap();
     schema::adoption::apply(&test.db, plan, &[]).await.unwrap();
-    test.db.read(|c| c.batch_execute("ANALYZE")).await.unwrap();
+    let fill =
+        "INSERT INTO sessions SELECT id, now(), 'token-' || id, now(), now(), '', '', id, '{}' FROM users; ANALYZE";
+    test.db.read(move |c| c.batch_execute(fill)).await.unwrap();
     let find_session = test.db.read(|c| plan_of(c, |c| sessions::find_session_with_user(c, "x").map(|_| ())));
     let plan = find_session.await.unwrap();
     assert!(plan.contains("sessions_token_key") && plan.contains("app_users_id_text_auth_sidecar_key"), "{plan}");
