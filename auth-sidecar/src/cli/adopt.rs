@@ -7,7 +7,7 @@ use clap::Args;
 use schema::adoption::{self, AdoptError, Overrides, Plan, TableName};
 use schema::{Db, IdKind};
 
-use super::{CliError, block_on};
+use super::{CliError, block_on, print};
 use crate::config::Config;
 use crate::fields::column_rules;
 
@@ -63,15 +63,17 @@ async fn run(db: &Db, config: &Config, options: Options) -> Result<(), CliError>
     }
     let overrides = Overrides { table: options.table.as_deref().map(TableName::parse), columns: options.column };
     let plan = adoption::plan(db, overrides).await.map_err(failed)?;
-    print!("{}", described(&plan));
+    print(&described(&plan))?;
     if !plan.problems.is_empty() {
         return Err(CliError::Failed("nothing was changed: solve the problems first".to_owned()));
     }
     if !options.apply {
-        println!("\nThe statements, after our own tables are made in the schema {}:\n", adoption::SCHEMA);
-        print!("{}", adoption::shown(&plan));
-        println!("\nNothing was changed. --apply does it, in one transaction.");
-        return Ok(());
+        return print(&format!(
+            "\nThe statements, after our own tables are made in the schema {}:\n\n{}\nNothing was changed. --apply does it, in \
+             one transaction.\n",
+            adoption::SCHEMA,
+            adoption::shown(&plan)
+        ));
     }
     confirm(options.yes)?;
     let began = std::time::Instant::now();

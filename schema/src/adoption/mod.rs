@@ -1,8 +1,8 @@
 //! Adopting a table of users that another program made, on PostgreSQL: it stays the one table of users, and a schema of
 //! our own puts a view over it that is shaped as ours.
 //!
-//! - [`inspect`]: what is there, and how its columns answer to ours
-//! - [`sql`]: the statements that adopt and that undo it
+//! - `inspect`: what is there, and how its columns answer to ours
+//! - `sql`: the statements that adopt and that undo it
 //!
 //! Everything else (sessions, accounts, …) are our own tables in that schema, made by the same migrations as elsewhere.
 //! Each connection has the schema first in its `search_path`, so no query knows of it.
