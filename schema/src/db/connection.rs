@@ -1,6 +1,6 @@
 //! One connection type over both databases, and what each connection is told first.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
@@ -58,5 +58,19 @@ pub(super) fn prepare_postgres(conn: &mut PgConnection, statement_timeout: Optio
 pub(super) fn prepare_sqlite(conn: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
     // First, so that the others wait for a lock too.
     conn.batch_execute(&format!("PRAGMA busy_timeout = {}", busy_timeout.as_millis()))?;
-    conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+    switch_to_wal(conn, Instant::now() + busy_timeout)?;
+    conn.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+}
+
+/// The first connections to a new file all switch it, which each must do alone: SQLite refuses the others at once,
+/// whatever `busy_timeout` says.
+fn switch_to_wal(conn: &mut SqliteConnection, by: Instant) -> QueryResult<()> {
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(Error::DatabaseError(_, info)) if info.message() == "database is locked" && Instant::now() < by => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return other,
+        }
+    }
 }
