@@ -85,6 +85,13 @@ pub fn find_credential_account(conn: &mut AnyConnection, user_id: &str) -> Query
         .optional()
 }
 
+/// Whether an account is the one with the user's password.
+#[diesel::dsl::auto_type]
+fn is_credential_of_user() -> _ {
+    let provider: &'static str = CREDENTIAL;
+    accounts::user_id.eq(users::id).and(accounts::account_id.eq(users::id)).and(accounts::provider_id.eq(provider))
+}
+
 /// The user with this address (lower case) and the account with the password, in one query; `None`
 /// when nobody has the address, `Some((user, None))` when the user has no such account.
 ///
@@ -94,12 +101,8 @@ pub fn find_user_with_credential(
     conn: &mut AnyConnection,
     email: &str,
 ) -> QueryResult<Option<(User, Option<Account>)>> {
-    let credential = accounts::user_id
-        .eq(users::id)
-        .and(accounts::account_id.eq(users::id))
-        .and(accounts::provider_id.eq(CREDENTIAL));
     users::table
-        .left_join(accounts::table.on(credential))
+        .left_join(accounts::table.on(is_credential_of_user()))
         .filter(users::email.eq(email))
         .select((User::as_select(), Option::<Account>::as_select()))
         .get_result(conn)
@@ -186,12 +189,8 @@ pub fn list_users_with_hash(
     after: &str,
     limit: i64,
 ) -> QueryResult<Vec<(User, Option<String>)>> {
-    let credential = accounts::user_id
-        .eq(users::id)
-        .and(accounts::account_id.eq(users::id))
-        .and(accounts::provider_id.eq(CREDENTIAL));
     users::table
-        .left_join(accounts::table.on(credential))
+        .left_join(accounts::table.on(is_credential_of_user()))
         .filter(users::id.gt(after))
         .order(users::id)
         .limit(limit)

@@ -226,9 +226,9 @@ impl Keyring {
             Some(key) => key,
             None => Arc::new(open(&self.secrets, row, alg)?),
         };
-        let (key_in_use, read_at_ms) = (Arc::clone(&key), to_ms(now));
+        let read_at_ms = to_ms(now);
         *kept = Some(Kept {
-            key: key_in_use,
+            key: Arc::clone(&key),
             expires_at: row.expires_at,
             read_at_ms,
             look_at_ms: read_at_ms + KEPT_FOR_MS,
