@@ -113,7 +113,7 @@ impl Context {
         if !self.app.config.dev {
             return;
         }
-        let warnings: Vec<String> = lookalikes(&self.app.config.fields.user, members)
+        let warnings: Vec<String> = lookalikes(&self.app.fields().user, members)
             .into_iter()
             .map(|(sent, field)| format!("unknown field {sent:?} was ignored; did you mean {:?}?", field.key))
             .collect();

@@ -2,7 +2,7 @@
 //! (`@better-auth/core/utils/id` `generateId`, `crypto/random` `generateRandomString`).
 
 use rand::RngExt as _;
-use schema::{Db, DbError, IdKind, adoption};
+use schema::{Adoption, Db, DbError, IdKind, adoption};
 
 const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -12,16 +12,16 @@ pub fn generate_id() -> String {
     random_string(32)
 }
 
-/// The id of a user to be made: of the kind that the table of users has, which is another than ours where it was
-/// adopted.
+/// The id of a row to be made: of the kind that the table has, which is another than ours where it was adopted.
 ///
 /// # Errors
 /// When the database, which counts the ids of some adopted tables, fails.
-pub async fn new_user_id(db: &Db, kind: IdKind) -> Result<String, DbError> {
-    match kind {
+pub async fn new_id(db: &Db, adoption: Option<&Adoption>, table: &'static str) -> Result<String, DbError> {
+    match adoption.map_or(IdKind::Text, |adoption| adoption.ids(table)) {
         IdKind::Text => Ok(generate_id()),
         IdKind::Uuid => Ok(generate_uuid()),
-        IdKind::Number => db.read(adoption::next_user_id).await,
+        IdKind::UuidHex => Ok(generate_uuid().replace('-', "")),
+        IdKind::Number => db.write(move |conn| adoption::next_id(conn, table)).await,
     }
 }
 

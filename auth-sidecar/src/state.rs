@@ -4,16 +4,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use schema::{Db, DbError, IdKind, adoption};
+use schema::adoption::Source;
+use schema::{Adoption, Db, DbError, adoption};
 use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::fields::{Action, parse_input};
-use crate::ids::new_user_id;
+use crate::fields::{Action, FieldRegistry, parse_input};
+use crate::ids::new_id;
 use crate::mail::Mailer;
 use crate::origins::TrustedOrigins;
-use crate::password::Hasher;
+use crate::password::{Hasher, Scheme};
 use crate::plugins::jwt::keyring::Keyring;
 use crate::rate_limit::RateLimiter;
 use crate::wire::declared::json_part;
@@ -40,7 +41,8 @@ pub struct AppState {
     pub origins: TrustedOrigins,
     /// The JSON column of a new session: the defaults of its declared fields.
     pub session_defaults: String,
-    user_ids: OnceLock<IdKind>,
+    adoption: OnceLock<Adoption>,
+    adopted_fields: OnceLock<FieldRegistry>,
     draining_since: OnceLock<Instant>,
     database_ready: AtomicBool,
 }
@@ -65,7 +67,8 @@ impl AppState {
             config,
             db,
             clock,
-            user_ids: OnceLock::new(),
+            adoption: OnceLock::new(),
+            adopted_fields: OnceLock::new(),
             draining_since: OnceLock::new(),
             database_ready: AtomicBool::new(false),
         })
@@ -88,25 +91,39 @@ impl AppState {
         self.mailer.stop();
     }
 
-    /// Looks whether the table of users is one that was adopted: new users get ids of its kind.
+    /// Looks whether the tables are another program's that were adopted: new rows get ids of their kind, and new
+    /// passwords hashes.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn find_adoption(&self) -> Result<(), DbError> {
         if let Some(adoption) = adoption::current(&self.db).await? {
-            tracing::info!(table = adoption.table, ids = ?adoption.ids, "the table of users is an adopted one");
+            let policy = self.config.password.policy_on(&adoption);
+            let (tables, ids) = (adoption.names(), adoption.ids("users"));
+            tracing::info!(tables, ?ids, hashes = %policy.scheme, "working on adopted tables");
+            if adoption.source == Source::BetterAuth && policy.scheme != Scheme::Scrypt {
+                tracing::warn!("new passwords get a hash that Better Auth verifies only if it was taught to");
+            }
+            self.hasher.adopt(policy);
+            let _ = self.adopted_fields.set(self.config.fields.called_as_in(&adoption));
             // Told once: it does not change while the process lives.
-            let _ = self.user_ids.set(adoption.ids);
+            let _ = self.adoption.set(adoption);
         }
         Ok(())
     }
 
-    /// The id of a user to be made.
+    /// The declared fields.
+    #[must_use]
+    pub fn fields(&self) -> &FieldRegistry {
+        self.adopted_fields.get().unwrap_or(&self.config.fields)
+    }
+
+    /// The id of a row of `users` or `sessions` to be made.
     ///
     /// # Errors
     /// When the database, which counts the ids of some adopted tables, fails.
-    pub async fn new_user_id(&self) -> Result<String, DbError> {
-        new_user_id(&self.db, self.user_ids.get().copied().unwrap_or_default()).await
+    pub async fn new_id(&self, table: &'static str) -> Result<String, DbError> {
+        new_id(&self.db, self.adoption.get(), table).await
     }
 
     /// The tables are there.

@@ -1,7 +1,9 @@
 // What a scenario works with: one browser page of the app (or anything that speaks HTTP) in front of one server.
+import { isDeepStrictEqual } from 'node:util';
 import { createAuthClient } from 'better-auth/client';
 import { inferAdditionalFields } from 'better-auth/client/plugins';
 import { getCookieCache } from 'better-auth/cookies';
+import { people } from './adopted.mjs';
 import { APP } from './configurations.mjs';
 import { Jar, send } from './http.mjs';
 import { Trace } from './trace.mjs';
@@ -9,8 +11,12 @@ import { Trace } from './trace.mjs';
 const PASSWORD = 'correct-horse-1';
 
 export class Actor {
-  /** `number`: the scenario's, which gives it addresses of its own; `spoil`: changes an answer (self-test). */
-  constructor({ configuration, url, number, mailbox, spoil = () => {} }) {
+  /**
+   * `number`: the scenario's, which gives it addresses of its own; `spoil`: changes an answer (self-test); `theirs` and
+   * `ids`: the adopted table behind the server and the form of its ids.
+   */
+  constructor({ configuration, url, number, mailbox, theirs, ids, spoil = () => {} }) {
+    this.theirs = theirs;
     this.mailbox = mailbox;
     this.configuration = configuration;
     this.url = url;
@@ -18,7 +24,7 @@ export class Actor {
     this.spoil = spoil;
     this.ip = `10.${number >> 8}.${number & 255}.7`;
     this.jar = new Jar();
-    this.trace = new Trace({ configuration, hosts: [new URL(url).host, ...(configuration.publicURL ? [new URL(configuration.publicURL).host] : [])] });
+    this.trace = new Trace({ configuration, hosts: [new URL(url).host, ...(configuration.publicURL ? [new URL(configuration.publicURL).host] : [])], ids });
   }
 
   email(local = 'ada') {
@@ -124,9 +130,9 @@ export class Actor {
     return result ?? {};
   }
 
-  /** Waits for the next mail to somebody (one step): `{ type, to, url, token, newEmail, path }`. */
+  /** Waits for the next mail to somebody (one step): `{ type, to, url, token, newEmail, path }`. `local`, or an address. */
   async mail(label, local = 'ada') {
-    const mail = await this.mailbox.next(this.email(local));
+    const mail = await this.mailbox.next(local.includes('@') ? local : this.email(local));
     this.trace.step(label);
     this.trace.mail(mail);
     const { pathname, search } = new URL(mail.url);
@@ -142,6 +148,28 @@ export class Actor {
   note(label, value) {
     this.trace.step(label);
     this.trace.entry('note', this.trace.value(value));
+  }
+
+  /** Somebody of the adopted table. In the reference, which has none, that person signs up and out first, unseen. */
+  async existing(who) {
+    const { inactive, ...person } = people[who];
+    await this.theirs?.renew(person.email);
+    if (!this.theirs && !inactive) {
+      const jar = new Jar();
+      for (const [path, json] of [['/sign-up/email', { ...person, name: person.name ?? '' }], ['/sign-out', {}]]) {
+        const headers = { origin: APP, 'content-type': 'application/json', cookie: jar.header() };
+        const response = await send({ url: this.url, path: this.configuration.basePath + path, method: 'POST', headers, body: JSON.stringify(json) });
+        if (response.status !== 200) throw new Error(`the reference refuses ${who} ${path}: ${response.body}`);
+        jar.store(response);
+      }
+    }
+    return person;
+  }
+
+  /** A comparison with the adopted table (one step), of what `facts` answers: [what is, what should be]. */
+  async inTable(label, facts) {
+    const [is, should] = this.theirs ? await facts(this.theirs) : [];
+    this.note(label, isDeepStrictEqual(is, should) || { is, should });
   }
 
   sleep(ms) {

@@ -1,4 +1,5 @@
-// Faults for `run.mjs --self-test`: each changes an answer of the reference in one way that the comparison must notice.
+// Faults for `run.mjs --self-test`: each changes an answer of the reference in one way that the comparison must notice;
+// or, with `same`, must not: ids of the form `ids`, as on an adopted table.
 
 const body = (change) => (response) => {
   if (response.body) response.body = change(response.body);
@@ -20,6 +21,13 @@ const headerOf = (header, change) => (r) => r.headers.forEach((h) => h[0] === he
 const claim = (change) => headerOf('set-auth-jwt', (jwt) => jwt.replace(/\.([\w-]+)\./, (_, payload) => `.${Buffer.from(change(Buffer.from(payload, 'base64url').toString())).toString('base64url')}.`));
 const recode = (change) => line((text) => text.replace(/(session_data=)([\w-]+)/, (_, name, value) => name + Buffer.from(change(Buffer.from(value, 'base64url').toString())).toString('base64url')));
 
+/** Numbers in place of ids, always the same for the same; `other` is put on top of those at userId. */
+const numbered = (other) => {
+  const numbers = new Map();
+  const number = (id) => numbers.get(id) ?? numbers.set(id, numbers.size + 1).get(id);
+  return body((text) => text.replace(/(?<="(id|userId)":")\w{32}(?=")/g, (id, key) => number(id) + (key === 'userId' ? other : 0)));
+};
+
 export const faults = [
   { name: 'status', spoil: (r) => void (r.status = r.status === 200 ? 201 : r.status) },
   { name: 'reason phrase', spoil: (r) => void (r.reason = 'Fine') },
@@ -35,6 +43,9 @@ export const faults = [
   { name: 'an id in another alphabet', spoil: body((text) => text.replace(/("id":")\w/, '$1-')) },
   { name: 'the token is not the one of the cookie', spoil: body((text) => text.replace(/("token":")(\w+)/, (_, k, v) => k + [...v].reverse().join(''))) },
   { name: 'the userId is not the id of the user', spoil: body((text) => text.replace(/("userId":")(\w+)/, (_, k, v) => k + [...v].reverse().join(''))) },
+  { name: 'no fault: ids that are numbers', ids: /\d+/, same: true, spoil: numbered(0) },
+  { name: 'numbers: the userId is not the id of the user', ids: /\d+/, spoil: numbered(1) },
+  { name: 'numbers: where they are not the form', ids: /user-\d+/, spoil: numbered(0) },
   { name: 'cookie without HttpOnly', spoil: line((text) => text.replace('; HttpOnly', '')) },
   { name: 'cookie attributes in another order', spoil: line((text) => text.replace(/; Path=\/; HttpOnly/, '; HttpOnly; Path=/')) },
   { name: 'cookie lives a second less', spoil: line((text) => text.replace('=604800', '=604799')) },
@@ -53,6 +64,6 @@ export const faults = [
   { name: 'token: lives longer', scenario: TOKEN, spoil: claim((text) => text.replace(/("exp":)(\d+)/, (_, k, v) => k + (Number(v) + 60))) },
   { name: 'token: claims in another order', scenario: TOKEN, spoil: claim((text) => text.replace(/("iss":"[^"]*"),("aud":"[^"]*")/, '$2,$1')) },
   { name: 'token: broken signature', scenario: TOKEN, spoil: headerOf('set-auth-jwt', (jwt) => jwt.replace(/.{8}$/, 'AAAAAAAA')) },
-  { name: 'set-auth-token: broken signature', scenario: TOKEN, spoil: headerOf('set-auth-token', (token) => token.replace(/.=$/, 'A=')) },
+  { name: 'set-auth-token: broken signature', scenario: TOKEN, spoil: headerOf('set-auth-token', (token) => token.replace(/(.)=$/, (_, c) => (c === 'A' ? 'E=' : 'A='))) },
   { name: 'rate limit without x-retry-after', scenario: 'protocol: rate limit: three sign-ins in ten seconds', spoil: (r) => void (r.headers = r.headers.filter(([name]) => name !== 'x-retry-after')) },
 ];

@@ -15,18 +15,24 @@
 //   node run.mjs --against reference         the package against itself: there must be no difference
 //   node run.mjs --self-test                 and with faults put in, there must be some
 //   node run.mjs --width 4                   scenarios at a time
+//   node run.mjs --database postgres --adopt uuid --hash argon2id
+//                                            ours on a table of users that another program made and `auth-sidecar adopt`
+//                                            took over (adopted.mjs), its ids `uuid`, `integer` or `text`, its passwords
+//                                            `bcrypt` (the default), `bcrypt-sha256` or `argon2id`, which then is the
+//                                            setting for new ones too; the scenarios of scenarios/adopted.mjs come on top
 //
 // The program under test is AUTH_SIDECAR_BIN, else target/release/auth-sidecar, else target/debug/auth-sidecar.
 // The version of the package is the one in package.json and nowhere else. The reference keeps its data in SQLite.
 // Differences that are meant stand in allowed.mjs with their reason; one that no longer occurs fails the run.
 // Exit status 0: no difference but the allowed ones. The details, with the warnings and errors that the program logged,
-// go to out/differences-DATABASE.txt.
+// go to out/differences-DATABASE.txt (with the kinds of an adopted table in its name).
 import { fork } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Actor } from './actor.mjs';
+import { adoptTable, HASH_KINDS, IDS } from './adopted.mjs';
 import { allowed } from './allowed.mjs';
 import { configurations } from './configurations.mjs';
 import { faults } from './faults.mjs';
@@ -43,6 +49,8 @@ const { values: options } = parseArgs({
     list: { type: 'boolean' },
     'self-test': { type: 'boolean' },
     width: { type: 'string', default: '4' },
+    adopt: { type: 'string' },
+    hash: { type: 'string' },
   },
 });
 
@@ -52,8 +60,13 @@ function fail(message) {
 }
 if (!['sqlite', 'postgres'].includes(options.database)) fail('--database is sqlite or postgres');
 if (!['sidecar', 'reference'].includes(options.against)) fail('--against is sidecar or reference');
+if (options.adopt && !IDS.includes(options.adopt)) fail(`--adopt is one of ${IDS.join(', ')}`);
+if (options.hash && !(options.adopt && HASH_KINDS.includes(options.hash))) fail(`--hash is one of ${HASH_KINDS.join(', ')} and goes with --adopt`);
+const adopted = options.adopt && { ids: options.adopt, hash: options.hash ?? HASH_KINDS[0] };
+const run = [options.database, ...Object.values(adopted ?? {})].join('-');
 const adminURL = options.database === 'postgres' ? process.env.TEST_DATABASE_URL : undefined;
 const reflexive = options.against === 'reference' || options['self-test'];
+if (adopted && reflexive) fail('--adopt is about our own program');
 if (options.database === 'postgres' && !reflexive && !adminURL) fail('--database postgres needs TEST_DATABASE_URL, an administrator\'s URL');
 
 if (!reflexive && !options.list) {
@@ -70,7 +83,8 @@ async function load() {
     const { default: declare } = await import(`./scenarios/${file}`);
     declare((title, ...rest) => {
       const play = rest.pop();
-      const { configuration = 'default' } = rest[0] ?? {};
+      const { configuration = 'default', adopted: onAdopted } = rest[0] ?? {};
+      if (onAdopted && !adopted) return;
       if (!configurations[configuration]) fail(`${file}: ${title}: no configuration ${configuration}`);
       list.push({ number: list.length + 1, id: `${path.basename(file, '.mjs')}: ${title}`, configuration, play });
     });
@@ -98,11 +112,14 @@ async function openReference() {
 }
 
 /** One process of ours for each configuration. */
-async function openSidecars() {
+async function openSidecars(used) {
   const mailbox = await openMailbox();
   const started = [];
-  const start = (configuration) => {
-    const server = startSidecar(configuration, { adminURL, mailWebhook: mailbox.url });
+  const byDefault = adopted?.hash === 'argon2id' ? { passwordHash: 'argon2id' } : {};
+  const start = (one) => {
+    const configuration = { ...byDefault, ...one };
+    const prepare = adopted && ((url, adopt) => adoptTable(url, { ...adopted, passwordHash: configuration.passwordHash }, adopt));
+    const server = startSidecar(configuration, { adminURL, mailWebhook: mailbox.url, prepare });
     started.push({ configuration, server });
     return server;
   };
@@ -116,7 +133,9 @@ async function openSidecars() {
     }
     return logs;
   };
-  return { start: once(start), mailbox, close };
+  const entry = allowed.find((candidate) => candidate.ids && applies(candidate));
+  const ids = entry && { form: entry.ids, seen: () => used.add(entry) };
+  return { start: once(start), mailbox, ids, close };
 }
 
 function once(start) {
@@ -133,8 +152,9 @@ function once(start) {
 async function play(scenario, servers, spoil) {
   let actor;
   try {
-    const { url } = await servers.start(scenario.configuration);
-    actor = new Actor({ configuration: configurations[scenario.configuration], url, number: scenario.number, mailbox: servers.mailbox, spoil });
+    const { url, theirs } = await servers.start(scenario.configuration);
+    const { mailbox, ids } = servers;
+    actor = new Actor({ configuration: configurations[scenario.configuration], url, number: scenario.number, mailbox, theirs, ids, spoil });
     await scenario.play(actor);
     return actor.trace.steps;
   } catch (error) {
@@ -151,8 +171,10 @@ async function pool(items, width, work) {
 }
 
 const matches = (pattern, text) => pattern === undefined || (pattern instanceof RegExp ? pattern.test(text) : pattern === text);
+const applies = (entry) => (!entry.database || entry.database === options.database) && (!entry.adopted || entry.adopted === adopted?.ids);
+const sameBut = (part, { reference, ours }) => !part || (reference ?? '').replace(part, '') === (ours ?? '').replace(part, '');
 const isAllowed = (entry, scenario, difference) =>
-  (!entry.database || entry.database === options.database) &&
+  applies(entry) && !entry.ids && sameBut(entry.only, difference) &&
   matches(entry.scenario, scenario.id) && matches(entry.step, difference.step) && matches(entry.key, difference.key);
 
 /** Both texts, cut to where they part. */
@@ -166,9 +188,9 @@ function show({ step, key, reference, ours }) {
 }
 
 async function runAll(scenarios) {
-  const reference = await openReference();
-  const ours = await (options.against === 'reference' ? openReference() : openSidecars());
   const used = new Set();
+  const reference = await openReference();
+  const ours = await (options.against === 'reference' ? openReference() : openSidecars(used));
   const failed = [];
   let steps = 0;
   let logs = '';
@@ -189,17 +211,17 @@ async function runAll(scenarios) {
     reference.close();
     logs = (await ours.close()) ?? '';
   }
-  const stale = reflexive || options.only ? [] : allowed.filter((entry) => (!entry.database || entry.database === options.database) && !used.has(entry));
+  const stale = reflexive || options.only ? [] : allowed.filter((entry) => applies(entry) && !used.has(entry));
 
   failed.sort((a, b) => a.scenario.number - b.scenario.number);
   const report = failed.map(({ scenario, differences }) => `${scenario.id} [${scenario.configuration}]\n${differences.map(show).join('')}`).join('\n');
-  const file = path.join(here, 'out', `differences-${options.database}.txt`);
+  const file = path.join(here, 'out', `differences-${run}.txt`);
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, report + logs);
   console.log(report.length > 20_000 ? `${report.slice(0, 20_000)}…\n(the rest is in ${path.relative(process.cwd(), file)})\n` : report);
   for (const entry of stale) console.log(`allowed difference that no longer occurs: ${JSON.stringify(entry, (_, v) => (v instanceof RegExp ? String(v) : v))}`);
   const passed = scenarios.length - failed.length;
-  console.log(`${options.database}: ${passed} of ${scenarios.length} scenarios identical (${steps} steps), ${used.size} allowed differences, ${stale.length} stale`);
+  console.log(`${run}: ${passed} of ${scenarios.length} scenarios identical (${steps} steps), ${used.size} allowed differences, ${stale.length} stale`);
   console.log(`${passed} passed, ${failed.length + stale.length} failed`);
   return failed.length === 0 && stale.length === 0;
 }
@@ -209,18 +231,19 @@ async function selfTest(scenarios) {
   const servers = await openReference();
   let missed = 0;
   try {
-    await pool([{ name: 'no fault', spoil: undefined }, ...faults], Number(options.width), async ({ name, scenario: id, spoil }) => {
+    await pool([{ name: 'no fault', spoil: undefined }, ...faults], Number(options.width), async ({ name, scenario: id, ids: form, same = name === 'no fault', spoil }) => {
       const chosen = scenarios.filter((scenario) => scenario.id === (id ?? 'sign-up: through the client, with both fields'));
       if (chosen.length !== 1) fail(`fault "${name}": no scenario "${id}"`);
       // One after the other: a scenario has fixed addresses, so each play gets a number of its own.
       const traces = [];
       for (const fault of [undefined, spoil]) {
         const number = (selfTest.number = (selfTest.number ?? 1000) + 1);
-        const steps = await play({ ...chosen[0], number }, servers, fault);
+        const ids = fault && form && { form, seen() {} };
+        const steps = await play({ ...chosen[0], number }, { ...servers, ids }, fault);
         traces.push(JSON.parse(JSON.stringify(steps).replaceAll(`.${number}@`, '.N@').replaceAll(`10.${number >> 8}.${number & 255}.7`, 'IP')));
       }
       const found = compare(...traces);
-      const good = spoil ? found.length > 0 : found.length === 0;
+      const good = same === (found.length === 0);
       if (!good) missed++;
       console.log(`${good ? 'ok    ' : 'MISSED'} ${name.padEnd(44)} ${found[0] ? `${found[0].step} › ${found[0].key}` : ''}`);
     });

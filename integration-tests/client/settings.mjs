@@ -1,6 +1,6 @@
 // One configuration of Better Auth, written as data, translated to the environment of auth-sidecar.
 // A configuration is named like the options of `betterAuth()` (durations in seconds), with a few keys of our own:
-// `name`, `publicURL` (when it is not the listen address) and `passwordHash` (`scrypt` for Better Auth's own).
+// `name`, `publicURL` (when it is not the listen address) and `passwordHash` (`scrypt` for Better Auth's own, `argon2id`).
 
 /** The plugins there are, those that send mail apart. */
 const MAILING = ['magicLink', 'emailOTP'];
@@ -78,7 +78,7 @@ export function settings({ configuration: c, host, port, baseURL, databaseURL, m
     AUTH_EMAIL_PASSWORD_AUTO_SIGN_IN: password.autoSignIn,
     AUTH_EMAIL_PASSWORD_MIN_LENGTH: password.minPasswordLength,
     AUTH_EMAIL_PASSWORD_MAX_LENGTH: password.maxPasswordLength,
-    AUTH_PASSWORD_HASH: c.passwordHash === 'scrypt' ? 'scrypt' : undefined,
+    AUTH_PASSWORD_HASH: ['scrypt', 'argon2id'].find((kind) => kind === c.passwordHash),
     AUTH_SESSION_EXPIRES_IN: session.expiresIn,
     AUTH_SESSION_UPDATE_AGE: session.updateAge,
     AUTH_SESSION_FRESH_AGE: session.freshAge,

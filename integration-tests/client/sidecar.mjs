@@ -21,15 +21,32 @@ export function binary() {
   return path.resolve(found);
 }
 
-export async function freePort(host = '127.0.0.1') {
+/** A port that nobody else is given until it is released. */
+async function reservePort(host) {
   const server = net.createServer();
   await new Promise((resolve, reject) => server.once('error', reject).listen(0, host, resolve));
   const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
+  return { port, release: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+export async function freePort(host = '127.0.0.1') {
+  const { port, release } = await reservePort(host);
+  await release();
   return port;
 }
 
-const psqlArguments = (url, sql) => ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql];
+const psqlArguments = (url, sql) => ['-X', '-q', '-At', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql];
+
+const run = (program, args, options) =>
+  new Promise((resolve, reject) => {
+    execFile(program, args, options, (error, stdout, stderr) => (error ? reject(Object.assign(error, { stdout, stderr })) : resolve(stdout)));
+  });
+
+/** What `psql` prints for a statement. */
+export const ask = (url, sql) =>
+  run('psql', psqlArguments(url, sql)).catch((error) => {
+    throw new Error(error.code === 'ENOENT' ? 'psql is not installed' : error.stderr.trim());
+  });
 
 /** The same server, another database: the path of the URL is exchanged, its options stay. */
 function withDatabase(url, name) {
@@ -46,10 +63,8 @@ export async function freshDatabase(adminURL) {
   if (adminURL) {
     const name = `auth_sidecar_${crypto.randomBytes(8).toString('hex')}`;
     // template0: nobody can be connected to it, so that parallel starts do not get into each other's way.
-    await new Promise((resolve, reject) => {
-      execFile('psql', psqlArguments(adminURL, `CREATE DATABASE ${name} TEMPLATE template0`), (error, _, stderr) =>
-        error ? reject(new Error(`cannot create a database: ${error.code === 'ENOENT' ? 'psql is not installed' : stderr.trim()}`)) : resolve(),
-      );
+    await ask(adminURL, `CREATE DATABASE ${name} TEMPLATE template0`).catch((error) => {
+      throw new Error(`cannot create a database: ${error.message}`);
     });
     const drop = () =>
       spawn('psql', psqlArguments(adminURL, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`), { detached: true, stdio: 'ignore' })
@@ -73,6 +88,12 @@ function environment(job) {
 /** Starts the program; `job` as for `settings`. The caller ends the child. */
 export const spawnSidecar = (job, stdio) => spawn(binary(), ['serve'], { env: environment(job), stdio });
 
+/** Runs `auth-sidecar adopt` with these arguments, in the environment the program will serve in. */
+const adopt = (job) => (options) =>
+  run(binary(), ['adopt', ...options], { env: environment(job) }).catch((error) => {
+    throw new Error(`auth-sidecar adopt: ${error.stdout}${error.stderr}`.trim());
+  });
+
 /** Waits until GET {base path}/ok answers 200, the child ends or time is up (`limit` in ms). */
 async function ready(child, url, output, limit = 20_000) {
   const deadline = Date.now() + limit;
@@ -86,14 +107,18 @@ async function ready(child, url, output, limit = 20_000) {
   throw new Error(`auth-sidecar did not answer ${url} within ${limit} ms:\n${output()}`);
 }
 
-/** Our server for one configuration, ready to answer: `{ url, child, stop }`. */
-export async function startSidecar(configuration, { adminURL, mailWebhook } = {}) {
+/**
+ * Our server for one configuration, ready to answer: `{ url, child, stop }`. Before its start, `prepare(url, adopt)` may
+ * fill its database and adopt what it put there; `theirs` is what that answered.
+ */
+export async function startSidecar(configuration, { adminURL, mailWebhook, prepare } = {}) {
   const database = await freshDatabase(adminURL);
   const host = '127.0.0.1';
-  const port = await freePort(host);
+  const { port, release } = await reservePort(host);
   const url = `http://${host}:${port}`;
   let text = '';
   let child;
+  let theirs;
   const stop = async () => {
     if (child?.pid && child.exitCode === null && child.signalCode === null) {
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -102,10 +127,14 @@ export async function startSidecar(configuration, { adminURL, mailWebhook } = {}
       await ended;
       clearTimeout(timer);
     }
+    release();
     database.drop();
   };
   try {
-    child = spawnSidecar({ configuration, host, port, baseURL: configuration.publicURL ?? url, databaseURL: database.url, mailWebhook }, ['ignore', 'pipe', 'pipe']);
+    const job = { configuration, host, port, baseURL: configuration.publicURL ?? url, databaseURL: database.url, mailWebhook };
+    theirs = await prepare?.(database.url, adopt(job));
+    await release();
+    child = spawnSidecar(job, ['ignore', 'pipe', 'pipe']);
     const keep = (chunk) => (text = (text + chunk).slice(-4000));
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
@@ -115,5 +144,5 @@ export async function startSidecar(configuration, { adminURL, mailWebhook } = {}
     await stop();
     throw error;
   }
-  return { url, child, stop, output: () => text };
+  return { url, child, theirs, stop, output: () => text };
 }

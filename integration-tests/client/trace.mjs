@@ -12,6 +12,8 @@ const RANDOM = /(?<![A-Za-z0-9_-])[A-Za-z0-9]{32}(?![A-Za-z0-9_-])/g;
 const JWT = /eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g;
 const ONE_TIME = /(?<=\{"token":")[\w-]{32}(?="\})/g;
 const KEY = /(?<="[xyn]":")[\w-]{40,}(?=")/g;
+/** Where an id of a user may stand: a small number elsewhere is a number. */
+const ID_MEMBERS = 'id|userId|accountId|sub';
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g;
 
 /** Distance from now, coarse enough not to depend on how busy the machine is. */
@@ -24,10 +26,14 @@ function distance(ms) {
 }
 
 export class Trace {
-  /** `hosts`: the texts that stand for this server, `host:port` and public host. */
-  constructor({ configuration, hosts }) {
+  /**
+   * `hosts`: the texts that stand for this server, `host:port` and public host.
+   * `ids`: on an adopted table, the form of the ids that are not like the package's, and `seen`, called for each.
+   */
+  constructor({ configuration, hosts, ids }) {
     this.configuration = configuration;
     this.hosts = hosts;
+    this.ids = ids && { ...ids, pattern: new RegExp(`(?<="(?:${ID_MEMBERS})":")(?:${ids.form.source})(?=")`, 'g') };
     this.seen = new Map();
     this.mailed = new Map();
     this.steps = [];
@@ -52,12 +58,19 @@ export class Trace {
     let out = text.replace(JWT, (token) => this.jwt(token));
     for (const [token, name] of this.mailed) out = out.replaceAll(token, name);
     for (const host of this.hosts) out = out.replaceAll(host, '<host>');
+    if (this.ids) out = out.replace(this.ids.pattern, (raw) => this.likeThePackages(raw));
     return out
       .replace(ISO, (date) => `<date ${distance(Date.parse(date))}>`)
       .replace(UUID, '<uuid>')
       .replace(KEY, (part) => `<${part.length} of a key>`)
       .replace(ONE_TIME, (raw) => this.random(raw))
       .replace(RANDOM, (raw) => this.random(raw));
+  }
+
+  /** A stand-in for an id of another form: always the same for the same id, and taken for what it is from here on. */
+  likeThePackages(raw) {
+    this.ids.seen();
+    return crypto.createHash('sha256').update(raw).digest('hex').slice(0, 32);
   }
 
   /** A token for other services: what it says, in its order. Whether its signature is right is the scenario's business. */

@@ -130,14 +130,17 @@ impl ColumnRule {
     }
 
     /// SQLite: the two triggers, by name.
-    fn triggers(&self) -> [(String, String); 2] {
-        let (column, constraint) = (self.column, self.constraint());
+    fn triggers(&self, users: &Users) -> [(String, String); 2] {
+        let (column, constraint) = (users.column(self), self.constraint());
         let condition = self.condition(Backend::Sqlite, &format!("NEW.{column}"));
         [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {column}"))].map(|(suffix, event)| {
             let name = format!("{constraint}_{suffix}");
+            // In the file, where a temporary view may have the name of the table.
+            let place = if users.adopted.is_some() { "main." } else { "" };
             let sql = format!(
-                "CREATE TRIGGER {name} BEFORE {event} ON users WHEN NOT ({condition}) \
-                 BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: {constraint}'); END"
+                "CREATE TRIGGER {place}{name} BEFORE {event} ON {} WHEN NOT ({condition}) \
+                 BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: {constraint}'); END",
+                users.table
             );
             (name, sql)
         })
@@ -151,7 +154,7 @@ impl ColumnRule {
         let mut statements = Vec::new();
         match backend {
             Backend::Postgres => {
-                let (column, constraint) = (self.column, self.constraint());
+                let (column, constraint) = (users.column(self), self.constraint());
                 let condition = self.condition(backend, column);
                 if definition(&constraint) != Some(condition.as_str()) {
                     let table = &users.table;
@@ -167,7 +170,7 @@ impl ColumnRule {
                 }
             }
             Backend::Sqlite => {
-                for (name, sql) in self.triggers() {
+                for (name, sql) in self.triggers(users) {
                     if definition(&name) != Some(sql.as_str()) {
                         statements.push(format!("DROP TRIGGER IF EXISTS {name}"));
                         statements.push(sql);
@@ -239,19 +242,31 @@ struct Users {
     table: String,
     /// What stands before the names of its indexes: empty, or its schema and a dot.
     schema: String,
+    adopted: Option<adoption::Adopted>,
 }
 
 impl Users {
     fn own() -> Self {
-        Self { table: "users".to_owned(), schema: String::new() }
+        Self { table: "users".to_owned(), schema: String::new(), adopted: None }
     }
 
     fn find(conn: &mut AnyConnection) -> QueryResult<Self> {
-        let adopted = adoption::find(conn)?.map(|adoption| adoption.table);
-        Ok(adopted.map_or_else(Self::own, |table| {
-            let schema = adoption::TableName::parse(&table).schema_sql();
-            Self { schema: format!("{schema}."), table }
+        let adopted = adoption::find(conn)?.and_then(|adoption| adoption.tables.into_iter().next());
+        Ok(adopted.map_or_else(Self::own, |adopted| Self {
+            table: adopted.table.clone(),
+            schema: adopted.prefix().to_owned(),
+            adopted: Some(adopted),
         }))
+    }
+
+    /// What the rule's column is called there.
+    fn column<'a>(&'a self, rule: &'a ColumnRule) -> &'a str {
+        self.adopted.as_ref().map_or(rule.column, |adopted| adopted.field(rule.column))
+    }
+
+    /// The table as a query names it: on SQLite not the view of the same name.
+    fn queried(&self, backend: Backend) -> String {
+        if backend == Backend::Sqlite { format!("main.{}", self.table) } else { self.table.clone() }
     }
 }
 
@@ -277,7 +292,11 @@ fn present(conn: &mut AnyConnection, users: &Users) -> QueryResult<Vec<Present>>
             )
         }
         AnyConnection::Sqlite(_) => {
-            "SELECT name, sql AS definition FROM sqlite_schema WHERE tbl_name = 'users' AND type = 'trigger'".to_owned()
+            let table = users.adopted.as_ref().map_or("users", |adopted| adopted.table.trim_matches('"'));
+            format!(
+                "SELECT name, sql AS definition FROM main.sqlite_schema WHERE tbl_name = {} AND type = 'trigger'",
+                quote(&table.replace("\"\"", "\""))
+            )
         }
     };
     diesel::sql_query(query).load(conn)
@@ -290,8 +309,8 @@ struct Count {
 }
 
 fn violating_rows(conn: &mut AnyConnection, users: &Users, rule: &ColumnRule, backend: Backend) -> QueryResult<i64> {
-    let condition = rule.condition(backend, rule.column);
-    let query = format!("SELECT count(*) AS n FROM {} WHERE NOT ({condition})", users.table);
+    let condition = rule.condition(backend, users.column(rule));
+    let query = format!("SELECT count(*) AS n FROM {} WHERE NOT ({condition})", users.queried(backend));
     Ok(diesel::sql_query(query).get_result::<Count>(conn)?.n)
 }
 

@@ -8,11 +8,12 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use crate::adoption;
 use crate::db::{AnyConnection, Backend, Db, DbError};
 use crate::fields::{self, ColumnRule, FieldsError};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
-const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
+pub(crate) const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 
 /// The up scripts once more, to be shown; a test compares the list with the embedded ones.
 struct Script {
@@ -36,6 +37,7 @@ const SCRIPTS: &[Script] = &[
     script!("2026-11-23-000001_create_verifications"),
     script!("2026-11-23-000002_create_mails"),
     script!("2026-11-26-000000_create_jwks"),
+    script!("2026-11-27-000000_add_bans"),
 ];
 
 impl Script {
@@ -78,6 +80,9 @@ pub enum MigrateError {
     /// Migrations are missing, and this program was told not to apply them.
     #[error("run `auth-sidecar migrate` first: {0} missing")]
     Behind(String),
+    /// There are tables of a Better Auth server, which ours must not be made beside.
+    #[error("{0} is a table of a Better Auth server: run `auth-sidecar adopt`, or name another database")]
+    Foreign(String),
     /// The configured rule of a column cannot be put into force.
     #[error(transparent)]
     Fields(#[from] FieldsError),
@@ -126,8 +131,12 @@ pub async fn up(db: &Db, rules: &[ColumnRule]) -> Result<(), MigrateError> {
     let backend = db.backend();
     blocking(db, move |conn| {
         locked(conn, |conn| {
+            if let Some(table) = adoption::foreign_tables(conn)? {
+                return Err(MigrateError::Foreign(table));
+            }
             let source = embedded(backend);
             conn.run_pending_migrations(source).map_err(migration_failed)?;
+            adoption::restore(conn)?;
             fields::apply(conn, &rules)?;
             Ok(())
         })

@@ -13,6 +13,9 @@ diesel::table! {
         software_background -> Nullable<Text>,
         hardware_background -> Nullable<Text>,
         additional_fields -> Text,
+        banned -> Nullable<Bool>,
+        ban_reason -> Nullable<Text>,
+        ban_expires -> Nullable<Timestamp>,
     }
 }
 
@@ -23,8 +26,8 @@ diesel::table! {
         token -> Text,
         created_at -> Timestamp,
         updated_at -> Timestamp,
-        ip_address -> Text,
-        user_agent -> Text,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
         user_id -> Text,
         additional_fields -> Text,
     }

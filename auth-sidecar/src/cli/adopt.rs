@@ -1,11 +1,11 @@
-//! `auth-sidecar adopt`: an existing table of users becomes the one this service works on.
+//! `auth-sidecar adopt`: the tables of another program become those this service works on.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, Write as _};
 
 use clap::Args;
-use schema::adoption::{self, AdoptError, Overrides, Plan, TableName};
-use schema::{Db, IdKind};
+use schema::adoption::{self, AdoptError, Adoption, Overrides, Plan, Source, TableName, TablePlan, compat};
+use schema::{Backend, Db, IdKind};
 
 use super::{CliError, block_on, print};
 use crate::config::Config;
@@ -14,18 +14,24 @@ use crate::fields::column_rules;
 /// What to adopt, and whether to do it.
 #[derive(Args)]
 pub struct Options {
-    /// The table, as `public.app_users`; without it, the only one that looks like one of users
+    /// The table of users, as `public.app_users`; without it, the only one that looks like one
     #[arg(long)]
     table: Option<String>,
     /// A column of ours and the one that answers to it, as `password=pwd_hash`; may be repeated
     #[arg(long, value_name = "OURS=THEIRS", value_parser = pair)]
     column: Vec<(String, String)>,
+    /// Instead, read-only views named and shaped as a Better Auth server's tables, for tools that read those
+    #[arg(long, conflicts_with_all = ["table", "column"])]
+    compat_views: bool,
     /// Do it; without this nothing is changed
     #[arg(long)]
     apply: bool,
-    /// Undo an adoption: the columns it added go, with what they hold
+    /// Undo an adoption (the columns it added go, with what they hold), or remove the views
     #[arg(long, conflicts_with_all = ["apply", "table", "column"])]
     revert: bool,
+    /// SQLite: take our views and triggers off the tables until the next start, so that the other program may migrate
+    #[arg(long, conflicts_with_all = ["apply", "table", "column", "revert", "compat_views"])]
+    pause: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -39,50 +45,92 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// Runs it.
 pub fn adopt(config: &Config, options: Options) -> Result<(), CliError> {
     let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
-    block_on(run(&db, config, options))
+    block_on(async {
+        match &options {
+            Options { compat_views: true, .. } => compat_views(&db, &options).await,
+            Options { revert: true, .. } => revert(&db, &options).await,
+            Options { pause: true, .. } => pause(&db).await,
+            _ => run(&db, config, options).await,
+        }
+    })
 }
 
 async fn run(db: &Db, config: &Config, options: Options) -> Result<(), CliError> {
-    let current = adoption::current(db).await.map_err(|error| CliError::Database(error.to_string()))?;
-    if options.revert {
-        let Some(current) = current else { return Err(CliError::Failed("no table is adopted".to_owned())) };
-        println!("{} is adopted since {}.", current.table, current.since.format("%Y-%m-%d %H:%M:%S"));
-        println!("Everybody is signed out, and the columns that were added to it are removed with what they hold.");
-        confirm(options.yes)?;
-        adoption::revert(db).await.map_err(failed)?;
-        println!("undone");
+    if let Some(current) = current(db).await? {
+        println!("{} already: there is nothing to do", state(&current));
         return Ok(());
     }
-    if let Some(current) = current {
-        println!(
-            "{} is adopted since {}: there is nothing to do",
-            current.table,
-            current.since.format("%Y-%m-%d %H:%M:%S")
-        );
-        return Ok(());
-    }
-    let overrides = Overrides { table: options.table.as_deref().map(TableName::parse), columns: options.column };
-    let plan = adoption::plan(db, overrides).await.map_err(failed)?;
-    print(&described(&plan))?;
+    let table = options.table.as_deref().map(|table| TableName::parse(db.backend(), table));
+    let plan = adoption::plan(db, Overrides { table, columns: options.column }).await.map_err(failed)?;
+    print(&described(db.backend(), &plan))?;
     if !plan.problems.is_empty() {
         return Err(CliError::Failed("nothing was changed: solve the problems first".to_owned()));
     }
     if !options.apply {
         return print(&format!(
-            "\nThe statements, after our own tables are made in the schema {}:\n\n{}\nNothing was changed. --apply does it, in \
-             one transaction.\n",
-            adoption::SCHEMA,
-            adoption::shown(&plan)
+            "\nThe statements{}:\n\n{}\nNothing was changed. --apply does it, in one transaction.\n",
+            match db.backend() {
+                Backend::Postgres => format!(", after our own tables are made in the schema {}", adoption::SCHEMA),
+                Backend::Sqlite => String::new(),
+            },
+            adoption::shown(db.backend(), &plan).map_err(failed)?
         ));
     }
     confirm(options.yes)?;
     let began = std::time::Instant::now();
-    let table = plan.table.sql();
+    let what = match plan.source {
+        Source::BetterAuth => "the Better Auth database".to_owned(),
+        Source::UsersTable => plan.table("users").map(|table| table.table.sql()).unwrap_or_default(),
+    };
     adoption::apply(db, plan, &column_rules(&config.fields)).await.map_err(failed)?;
     println!(
-        "{table} is adopted, in {:.1} s; auth-sidecar serve needs no further setting",
+        "{what} is adopted, in {:.1} s; auth-sidecar serve needs no further setting",
         began.elapsed().as_secs_f64()
     );
+    Ok(())
+}
+
+async fn current(db: &Db) -> Result<Option<Adoption>, CliError> {
+    adoption::current(db).await.map_err(|error| CliError::Database(error.to_string()))
+}
+
+fn state(adoption: &Adoption) -> String {
+    let are = if adoption.tables.len() == 1 { "is" } else { "are" };
+    format!("{} {are} adopted, since {},", adoption.names(), adoption.since.format("%Y-%m-%d %H:%M:%S"))
+}
+
+async fn revert(db: &Db, options: &Options) -> Result<(), CliError> {
+    let Some(current) = current(db).await? else { return Err(CliError::Failed("nothing is adopted".to_owned())) };
+    println!("{}", state(&current).trim_end_matches(','));
+    match current.source {
+        Source::UsersTable => println!("Everybody is signed out."),
+        Source::BetterAuth => println!("Whoever is signed in stays so at the Better Auth server."),
+    }
+    println!("The columns that were added are removed with what they hold.");
+    confirm(options.yes)?;
+    adoption::revert(db).await.map_err(failed)?;
+    println!("undone");
+    Ok(())
+}
+
+async fn pause(db: &Db) -> Result<(), CliError> {
+    let paused = adoption::pause(db).await.map_err(failed)?;
+    println!("our views and triggers are off {}: the next start of the service brings them back", paused.names());
+    Ok(())
+}
+
+async fn compat_views(db: &Db, options: &Options) -> Result<(), CliError> {
+    if options.revert {
+        compat::remove(db).await.map_err(failed)?;
+        println!("the views are removed");
+        return Ok(());
+    }
+    let statements = compat::shown(db).await.map_err(failed)?;
+    if !options.apply {
+        return print(&format!("{statements}\nNothing was changed. --apply does it, in one transaction.\n"));
+    }
+    compat::make(db).await.map_err(failed)?;
+    println!("the views \"user\", \"session\", \"account\" and \"verification\" are made");
     Ok(())
 }
 
@@ -107,33 +155,49 @@ fn confirm(yes: bool) -> Result<(), CliError> {
 }
 
 /// The plan, as a person reads it.
-fn described(plan: &Plan) -> String {
-    let ids = match plan.ids {
-        IdKind::Text => "texts; new users get 32 letters and digits",
-        IdKind::Uuid => "UUIDs; new users get such",
-        IdKind::Number => "numbers; new users get the next of the table's own sequence",
-    };
-    let mut text = format!("Table    {}, {} rows\nIds      {}: {ids}\n", plan.table.sql(), plan.rows, plan.id_type);
-    let mut list = |title: &str, lines: Vec<String>| {
-        for (index, line) in lines.into_iter().enumerate() {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{:<8} {line}", if index == 0 { title } else { "" });
+fn described(backend: Backend, plan: &Plan) -> String {
+    let mut text = match plan.source {
+        Source::UsersTable => String::new(),
+        Source::BetterAuth => {
+            "A Better Auth database: it is served in place, beside the Node server or instead of it\n\n".to_owned()
         }
     };
-    list(
-        "Keeps",
-        plan.kept.iter().map(|(ours, theirs)| format!("{} ({}) as {ours}", theirs.name, theirs.kind)).collect(),
-    );
-    list("Adds", plan.added.iter().map(|column| (*column).to_owned()).collect());
-    list("Gives", plan.given.iter().map(|(column, value)| format!("{column} = {value} to new users")).collect());
-    list("Notes", plan.notes.clone());
-    list("Problem", plan.problems.clone());
-    list(
-        "Locks",
-        vec![
+    for table in &plan.tables {
+        describe_table(&mut text, table);
+    }
+    list(&mut text, "Notes", plan.notes.clone());
+    list(&mut text, "Problem", plan.problems.clone());
+    let locks = match backend {
+        Backend::Postgres => {
             "reading goes on but for the last moment; writing waits while the hashes are copied and indexes are made"
-                .to_owned(),
-        ],
-    );
+        }
+        Backend::Sqlite => "reading goes on; writing waits until it is done",
+    };
+    list(&mut text, "Locks", vec![locks.to_owned()]);
     text
+}
+
+fn describe_table(text: &mut String, table: &TablePlan) {
+    let ids = match (table.ids, table.ours) {
+        (IdKind::Text, _) => "texts; new ones have 32 letters and digits",
+        (IdKind::Uuid, _) => "UUIDs; new ones are such",
+        (IdKind::UuidHex, _) => "UUIDs without hyphens; new ones are such",
+        (IdKind::Number, _) => "numbers; new ones are counted as before",
+    };
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "Table    {}, {} rows, as {}", table.table.sql(), table.rows, table.ours);
+    list(text, "Ids", vec![ids.to_owned()]);
+    let kept = table.kept.iter().map(|kept| format!("{} ({}) as {}", kept.column.name, kept.column.kind, kept.ours));
+    list(text, "Keeps", kept.collect());
+    list(text, "Adds", table.added.iter().map(|(_, name)| name.clone()).collect());
+    list(text, "Gives", table.given.iter().map(|(column, value)| format!("{column} = {value} to new rows")).collect());
+    let index = |index: &adoption::Index| format!("{}{}", if index.unique { "unique " } else { "" }, index.on);
+    list(text, "Indexes", table.indexes.iter().map(index).collect());
+    text.push('\n');
+}
+
+fn list(text: &mut String, title: &str, lines: Vec<String>) {
+    for (index, line) in lines.into_iter().enumerate() {
+        let _ = writeln!(text, "{:<8} {line}", if index == 0 { title } else { "" });
+    }
 }

@@ -88,12 +88,10 @@ fn rotate(config: &Config, settings: &JwtSettings, now: NaiveDateTime, at_once: 
     };
     let from = if at_once { now } else { plus_seconds(now, LEAD) };
     let row = new_key(config, settings, *alg, from)?;
-    let kid = row.id.clone();
-    let ended = on_database(config, move |conn| {
+    let (kid, ended) = on_database(config, move |conn| {
         jwks::lock_keys(conn)?;
         let ended = jwks::retire_keys(conn, from)?;
-        jwks::insert_key(conn, &row)?;
-        Ok(ended)
+        Ok((jwks::insert_key(conn, &row)?.id, ended))
     })?;
     let when = if at_once { format!("within {} s", KEPT_FOR_MS / 1_000) } else { format!("in {LEAD} s") };
     println!("{kid} ({}) is published and signs {when}; keys that end then: {ended}", alg.name());
@@ -114,10 +112,8 @@ fn revoke(config: &Config, settings: &JwtSettings, now: NaiveDateTime, kid: &str
         }
         let left = jwks::list_keys(conn)?;
         let successor = successor.filter(|(alg, _)| signing_row(&left, *alg, now).is_none());
-        if let Some((_, row)) = &successor {
-            jwks::insert_key(conn, row)?;
-        }
-        Ok(Some(successor.map(|(_, row)| row.id)))
+        let successor = successor.map(|(_, row)| jwks::insert_key(conn, &row)).transpose()?;
+        Ok(Some(successor.map(|row| row.id)))
     })?;
     let Some(successor) = revoked else { return Err(CliError::Failed(format!("there is no key {kid}"))) };
     println!("{kid} is gone: running services drop it within {} s,", KEPT_FOR_MS / 1_000);

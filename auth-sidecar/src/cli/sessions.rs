@@ -127,8 +127,13 @@ fn object(row: &Session) -> Value {
 fn lines(rows: &[Session]) -> String {
     let mut text = format!("{:<32}  {:<19}  {:<19}  {:<39}  AGENT\n", "ID", "BEGUN (UTC)", "ENDS (UTC)", "ADDRESS");
     for row in rows {
-        let (begun, ends, address) = (time(row.created_at), time(row.expires_at), shown(&row.ip_address));
-        let line = format!("{:<32}  {begun:<19}  {ends:<19}  {address:<39}  {}", row.id, shown(&row.user_agent));
+        let (begun, ends, address) =
+            (time(row.created_at), time(row.expires_at), shown(row.ip_address.as_deref().unwrap_or_default()));
+        let line = format!(
+            "{:<32}  {begun:<19}  {ends:<19}  {address:<39}  {}",
+            row.id,
+            shown(row.user_agent.as_deref().unwrap_or_default())
+        );
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -148,8 +153,8 @@ mod tests {
             token: "t0k3n".to_owned(),
             created_at: from_ms(0),
             updated_at: from_ms(0),
-            ip_address: "192.0.2.1".to_owned(),
-            user_agent: "Browser\u{1b}[2J\n\u{202e}x".to_owned(),
+            ip_address: Some("192.0.2.1".to_owned()),
+            user_agent: Some("Browser\u{1b}[2J\n\u{202e}x".to_owned()),
             user_id: "ada".to_owned(),
             additional_fields: "{}".to_owned(),
         };

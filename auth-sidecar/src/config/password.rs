@@ -1,7 +1,10 @@
 //! Email and password: what is allowed, and how passwords are hashed.
 
+use schema::Adoption;
+use schema::adoption::Source;
+
 use super::env::Reader;
-use crate::password::{HashPolicy, Scheme};
+use crate::password::{HashPolicy, Scheme, SharedWith};
 
 /// Settings of sign-up and sign-in with email and password (upstream `emailAndPassword`).
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct EmailVerificationSettings {
 pub struct PasswordSettings {
     /// How new hashes are made.
     pub policy: HashPolicy,
+    /// Whether the kind was set: it is then made in adopted tables, too.
+    pub explicit: bool,
     /// Hashes made at a time.
     pub threads: usize,
     /// Hashes that may wait.
@@ -98,5 +103,22 @@ pub(super) fn read_hashing(r: &mut Reader<'_>) -> PasswordSettings {
     let bcrypt_cost = r.number("AUTH_BCRYPT_COST");
     let threads = r.cores("AUTH_HASH_THREADS");
     let queue = r.size("AUTH_HASH_QUEUE");
-    PasswordSettings { policy: HashPolicy { scheme, bcrypt_cost }, threads, queue }
+    let policy = HashPolicy { scheme, bcrypt_cost, shared_with: SharedWith::Nobody };
+    PasswordSettings { policy, explicit: r.present("AUTH_PASSWORD_HASH"), threads, queue }
+}
+
+impl PasswordSettings {
+    /// How new hashes are made where these tables were adopted: of the kind that is set, else of the kind that most of
+    /// their rows have, so that the other program goes on verifying them.
+    #[must_use]
+    pub fn policy_on(&self, adoption: &Adoption) -> HashPolicy {
+        let shared_with = match (adoption.source, self.explicit) {
+            (_, true) => SharedWith::Nobody,
+            (Source::UsersTable, false) => SharedWith::Program,
+            (Source::BetterAuth, false) => SharedWith::BetterAuth,
+        };
+        let theirs = adoption.hash.parse().unwrap_or(self.policy.scheme);
+        let scheme = if self.explicit { self.policy.scheme } else { theirs };
+        HashPolicy { scheme, shared_with, ..self.policy }
+    }
 }

@@ -99,6 +99,13 @@ error_codes! {
 }
 
 error_codes! {
+    /// Of upstream's `ADMIN_ERROR_CODES` (plugin admin) those in use.
+    ADMIN_ERROR_CODES {
+        BANNED_USER: "You have been banned from this application. Please contact support if you believe this is an error.",
+    }
+}
+
+error_codes! {
     /// Codes of this service that upstream does not have.
     OWN_ERROR_CODES {
         BAD_REQUEST: "Bad request",

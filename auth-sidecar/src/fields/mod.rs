@@ -12,6 +12,8 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+use schema::Adoption;
+use schema::adoption::Source;
 use serde_json::Value;
 
 pub(crate) use input::plain_key;
@@ -124,6 +126,22 @@ pub struct FieldRegistry {
     pub user: Vec<Field>,
     /// Fields of sessions, in their order.
     pub session: Vec<Field>,
+}
+
+impl FieldRegistry {
+    /// With the two columns called on the wire as a Better Auth server calls them, by the names they have there; what a
+    /// setting names otherwise stays.
+    #[must_use]
+    pub fn called_as_in(&self, adoption: &Adoption) -> Self {
+        let mut registry = self.clone();
+        for field in &mut registry.user {
+            let is_column = matches!(field.storage, Storage::Column(_));
+            if is_column && field.key == field.name && adoption.source == Source::BetterAuth {
+                field.key = adoption.field(&field.name);
+            }
+        }
+        registry
+    }
 }
 
 impl Default for FieldRegistry {

@@ -39,8 +39,8 @@ impl CurrentSession {
             email: user.email.clone(),
             token: session.token.clone(),
             created_at: session.created_at,
-            session: wire::session(session, &app.config.fields),
-            user: wire::user(user, &app.config.fields),
+            session: wire::session(session, &app.fields()),
+            user: wire::user(user, &app.fields()),
         }
     }
 
@@ -167,7 +167,7 @@ pub async fn read_session(
     let now = app.clock.now();
     let row = {
         let token = token.clone();
-        app.db.read(move |conn| sessions::find_session_with_user(conn, &token)).await?
+        app.db.read(move |conn| sessions::find_session_with_user(conn, &token, now)).await?
     };
     let (mut session, user) = match row {
         Some((session, user)) if session.expires_at >= now => (session, user),

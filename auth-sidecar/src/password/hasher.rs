@@ -4,7 +4,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -17,6 +17,7 @@ type Job = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 pub struct Hasher {
     policy: HashPolicy,
+    adopted: Arc<OnceLock<HashPolicy>>,
     jobs: SyncSender<Job>,
 }
 
@@ -29,6 +30,9 @@ pub enum HasherError {
     /// The new password contains U+0000.
     #[error("the password contains a NUL character")]
     Nul,
+    /// The new password is longer than 72 bytes, and bcrypt is shared with a program that knows no other hash.
+    #[error("the password is longer than 72 bytes")]
+    TooLong,
     /// The hash could not be made, or the job panicked.
     #[error("the password could not be hashed")]
     Failed,
@@ -38,6 +42,7 @@ impl From<HashError> for HasherError {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Nul => Self::Nul,
+            HashError::TooLong => Self::TooLong,
             HashError::Failed => Self::Failed,
         }
     }
@@ -57,7 +62,12 @@ impl Hasher {
             let waiting = Arc::clone(&waiting);
             thread::Builder::new().name(format!("password-{n}")).spawn(move || work_off(&waiting))?;
         }
-        Ok(Self { policy, jobs })
+        Ok(Self { policy, adopted: Arc::default(), jobs })
+    }
+
+    /// From now on hashes are made by the policy of the tables that were adopted. It is told once.
+    pub fn adopt(&self, policy: HashPolicy) {
+        let _ = self.adopted.set(policy);
     }
 
     /// [`super::hash`] on a hashing thread.
@@ -117,7 +127,7 @@ impl Hasher {
         work: impl FnOnce(&HashPolicy) -> Result<T, HasherError> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, HasherError>>, HasherError> {
         let (reply, answer) = oneshot::channel();
-        let policy = self.policy;
+        let policy = self.adopted.get().copied().unwrap_or(self.policy);
         // An alarm about a stored hash belongs to the request that met it.
         let span = tracing::Span::current();
         let job: Job = Box::new(move || {
@@ -156,7 +166,8 @@ mod tests {
     use super::super::{Scheme, hash};
     use super::*;
 
-    const POLICY: HashPolicy = HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4 };
+    const POLICY: HashPolicy =
+        HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4, shared_with: crate::password::SharedWith::Nobody };
 
     type Answer<T> = oneshot::Receiver<Result<T, HasherError>>;
 

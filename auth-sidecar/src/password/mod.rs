@@ -49,6 +49,8 @@ pub enum Scheme {
     Argon2id,
     /// Better Auth's own scrypt, for a database shared with a Node server.
     Scrypt,
+    /// passlib's `$bcrypt-sha256$v=2` for every password; no setting, but what an adopted table may hold.
+    BcryptSha256,
 }
 
 /// The text names no [`Scheme`].
@@ -64,6 +66,7 @@ impl FromStr for Scheme {
             "bcrypt" => Ok(Self::Bcrypt),
             "argon2id" => Ok(Self::Argon2id),
             "scrypt" => Ok(Self::Scrypt),
+            "bcrypt-sha256" => Ok(Self::BcryptSha256),
             _ => Err(UnknownScheme),
         }
     }
@@ -75,6 +78,7 @@ impl fmt::Display for Scheme {
             Self::Bcrypt => "bcrypt",
             Self::Argon2id => "argon2id",
             Self::Scrypt => "scrypt",
+            Self::BcryptSha256 => "bcrypt-sha256",
         })
     }
 }
@@ -87,6 +91,20 @@ pub struct HashPolicy {
     /// The base-2 logarithm of bcrypt's rounds, [`MIN_BCRYPT_COST`] to [`MAX_BCRYPT_COST`] (from 4 in tests). The
     /// configuration checks the range: outside of it [`hash`] fails and [`burn`] does nothing.
     pub bcrypt_cost: u32,
+    /// Who else verifies the hashes.
+    pub shared_with: SharedWith,
+}
+
+/// Who else verifies the hashes that are made, and so may know fewer kinds than this service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharedWith {
+    /// Nobody, or whoever knows what the setting says: a hash that is out of date is replaced.
+    #[default]
+    Nobody,
+    /// Another program on an adopted table. It hashes what was typed, and none of its hashes is replaced by another kind.
+    Program,
+    /// A Better Auth server, which hashes the NFKC form. None of its hashes is replaced either.
+    BetterAuth,
 }
 
 /// What [`verify`] found.
@@ -108,6 +126,9 @@ pub enum HashError {
     /// The password holds U+0000, where implementations of bcrypt end the password or repeat it.
     #[error("the password contains a NUL character")]
     Nul,
+    /// bcrypt would cut it, and the other program knows no form that does not.
+    #[error("the password is longer than 72 bytes")]
+    TooLong,
     /// No random bytes, no memory, or a cost outside its range.
     #[error("the password could not be hashed")]
     Failed,
@@ -137,10 +158,12 @@ pub fn kind_of(stored: &str) -> Result<&'static str, Refused> {
     })
 }
 
-/// Hashes the NFKC form of `password` as the policy says, with a fresh random salt.
+/// Hashes the NFKC form of `password` as the policy says (what was typed for [`SharedWith::Program`]), with a fresh
+/// random salt.
 ///
 /// # Errors
-/// [`HashError::Nul`] for a password with U+0000; [`HashError::Failed`] if the system gives no random bytes or the
+/// [`HashError::Nul`] for a password with U+0000; [`HashError::TooLong`] above 72 bytes where bcrypt is shared with a
+/// program; [`HashError::Failed`] if the system gives no random bytes or the
 /// policy's cost is out of range.
 pub fn hash(policy: &HashPolicy, password: &str) -> Result<String, HashError> {
     if password.contains('\0') {
@@ -148,7 +171,13 @@ pub fn hash(policy: &HashPolicy, password: &str) -> Result<String, HashError> {
     }
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|_| HashError::Failed)?;
-    make(policy, spellings(password).0.as_bytes(), salt)
+    match policy.shared_with {
+        SharedWith::Program if policy.scheme == Scheme::Bcrypt => {
+            bcrypt_family::make_plain(password.as_bytes(), policy.bcrypt_cost, salt)
+        }
+        SharedWith::Program => make(policy, password.as_bytes(), salt),
+        SharedWith::Nobody | SharedWith::BetterAuth => make(policy, spellings(password).0.as_bytes(), salt),
+    }
 }
 
 /// Checks `password` against a stored hash of any known kind. It never fails: a stored hash that is malformed or costs
@@ -168,7 +197,7 @@ pub fn verify(policy: &HashPolicy, password: &str, stored: &str) -> Verdict {
     let verdict = if stored.matches(normal.as_bytes()) {
         Verdict::Right { rehash: stored.is_outdated(policy, normal.as_bytes()) }
     } else if raw.is_some_and(|raw| stored.matches(raw.as_bytes())) {
-        Verdict::Right { rehash: true }
+        Verdict::Right { rehash: policy.shared_with == SharedWith::Nobody }
     } else {
         for spelling in [Some(normal.as_str()), raw].into_iter().flatten() {
             stored.make_up_work(policy, spelling.as_bytes());
@@ -200,6 +229,7 @@ fn make(policy: &HashPolicy, password: &[u8], salt: [u8; 16]) -> Result<String, 
         Scheme::Bcrypt => bcrypt_family::make(password, policy.bcrypt_cost, salt),
         Scheme::Argon2id => argon2id::make(password, salt),
         Scheme::Scrypt => better_auth_scrypt::make(password, salt),
+        Scheme::BcryptSha256 => bcrypt_family::make_sha256(password, policy.bcrypt_cost, salt),
     }
 }
 
@@ -232,6 +262,9 @@ impl<'a> Stored<'a> {
 
     /// Whether [`make`] would now make another kind of hash of this password.
     fn is_outdated(&self, policy: &HashPolicy, password: &[u8]) -> bool {
+        if policy.shared_with != SharedWith::Nobody {
+            return false;
+        }
         match self {
             Self::Bcrypt(hash) => policy.scheme != Scheme::Bcrypt || hash.is_outdated(policy.bcrypt_cost, password),
             Self::Argon2(hash) => policy.scheme != Scheme::Argon2id || hash.is_outdated(),
@@ -241,7 +274,7 @@ impl<'a> Stored<'a> {
 
     /// After a failed check, the work by which this hash is cheaper than one of the policy, where that can be told.
     fn make_up_work(&self, policy: &HashPolicy, password: &[u8]) {
-        if let (Self::Bcrypt(hash), Scheme::Bcrypt) = (self, policy.scheme) {
+        if let (Self::Bcrypt(hash), Scheme::Bcrypt | Scheme::BcryptSha256) = (self, policy.scheme) {
             hash.make_up_work(policy.bcrypt_cost, password);
         }
     }

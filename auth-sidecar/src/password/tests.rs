@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::vectors::{BETTER_AUTH, CUT, DECOMPOSED, DIGITS_90, LONG, OWASP, PYTHON};
 use super::*;
 
-const BCRYPT: HashPolicy = HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4 };
-const ARGON2ID: HashPolicy = HashPolicy { scheme: Scheme::Argon2id, bcrypt_cost: 4 };
-const SCRYPT: HashPolicy = HashPolicy { scheme: Scheme::Scrypt, bcrypt_cost: 4 };
+const BCRYPT: HashPolicy = HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4, shared_with: SharedWith::Nobody };
+const ARGON2ID: HashPolicy = HashPolicy { scheme: Scheme::Argon2id, bcrypt_cost: 4, shared_with: SharedWith::Nobody };
+const SCRYPT: HashPolicy = HashPolicy { scheme: Scheme::Scrypt, bcrypt_cost: 4, shared_with: SharedWith::Nobody };
 const POLICIES: [HashPolicy; 3] = [BCRYPT, ARGON2ID, SCRYPT];
 
 const KEEP: Verdict = Verdict::Right { rehash: false };

@@ -16,6 +16,8 @@ pub enum Arrival {
     SignedIn(Box<SignedIn>),
     /// Nobody has the address, and nobody was to be made.
     Nobody,
+    /// The user is banned.
+    Banned,
     /// The user went away, or to another address, at this very moment.
     Gone,
 }
@@ -41,7 +43,7 @@ pub fn newcomer(
     declared: &Map<String, Value>,
 ) -> User {
     let now = cx.app.clock.now();
-    let (columns, json) = user_changes(&cx.app.config.fields, declared);
+    let (columns, json) = user_changes(&cx.app.fields(), declared);
     User {
         id,
         name: name.unwrap_or_default(),
@@ -81,6 +83,9 @@ pub fn sign_in(
         }
         (None, None) => return Ok(Arrival::Nobody),
     };
+    if !is_new && users::is_banned(conn, &user.id, now)? {
+        return Ok(Arrival::Banned);
+    }
     let session = Session { user_id: user.id.clone(), ..session.clone() };
     sessions::insert_session(conn, &session)?;
     Ok(Arrival::SignedIn(Box::new(SignedIn { user, session, is_new })))

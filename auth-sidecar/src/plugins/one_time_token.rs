@@ -88,7 +88,7 @@ pub async fn verify_one_time_token(cx: &mut Context) -> Result<Answer, ApiError>
         if !verifications::consume_verification(conn, &row)? || row.expires_at < now {
             return Ok(None);
         }
-        sessions::find_session_with_user(conn, &row.value).map(Some)
+        sessions::find_session_with_user(conn, &row.value, now).map(Some)
     });
     let Some(found) = spend.await? else { return refuse("Invalid token") };
     let Some((session, user)) = found else { return refuse("Session not found") };

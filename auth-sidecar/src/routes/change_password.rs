@@ -36,7 +36,7 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
     let hash = hash.ok_or_else(wrong)?;
 
     let now = cx.app.clock.now();
-    let session = revoke.then(|| new_session(cx, &current.user_id, true));
+    let session = if revoke { Some(new_session(cx, &current.user_id, true).await?) } else { None };
     let (user_id, row) = (current.user_id.clone(), session.clone());
     let notice = cx.app.mailer.row(&Mail::new(MailKind::PasswordChanged, &current.email), now);
     let changed = cx
@@ -68,7 +68,7 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
         let renewed = CurrentSession {
             token: session.token.clone(),
             created_at: session.created_at,
-            session: wire::session(&session, &cx.app.config.fields),
+            session: wire::session(&session, &cx.app.fields()),
             ..current.clone()
         };
         cx.set_session_cookie(&renewed, None);

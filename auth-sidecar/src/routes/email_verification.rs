@@ -93,9 +93,12 @@ async fn prove_email(cx: &mut Context, token: &EmailToken, callback: Option<&str
     let sign_in = cx.app.config.email_verification.auto_sign_in;
     let current = if sign_in { cx.find_session(false).await? } else { None };
     let current = current.filter(|current| current.user_id == user.id);
-    let session = (sign_in && current.is_none()).then(|| new_session(cx, &user.id, true));
+    let session = match sign_in && current.is_none() {
+        true => Some(new_session(cx, &user.id, true).await?),
+        false => None,
+    };
 
-    let (now, row, email) = (cx.app.clock.now(), session.clone(), user.email);
+    let (now, row, email) = (cx.app.clock.now(), session, user.email);
     let proven = cx
         .app
         .db
@@ -105,11 +108,13 @@ async fn prove_email(cx: &mut Context, token: &EmailToken, callback: Option<&str
                 return Ok(None);
             }
             let changes = UserChanges { email_verified: Some(true), updated_at: Some(now), ..UserChanges::default() };
+            // Who is banned has the address proven all the same.
+            let row = if users::is_banned(conn, &user.id, now)? { None } else { row };
             row.iter().try_for_each(|row| sessions::insert_session(conn, row))?;
-            users::update_user(conn, &user.id, &changes)
+            Ok(users::update_user(conn, &user.id, &changes)?.map(|user| (user, row)))
         })
         .await?;
-    let Some(user) = proven else { return refuse(callback, &codes::INVALID_TOKEN) };
+    let Some((user, session)) = proven else { return refuse(callback, &codes::INVALID_TOKEN) };
     if let Some(session) = session {
         let current = CurrentSession::from_rows(&cx.app, &session, &user);
         cx.set_session_cookie(&current, None);
@@ -212,7 +217,7 @@ async fn take_address(
         }
         Err(error) => return Err(error.into()),
     };
-    let user = wire::user(&updated, &cx.app.config.fields);
+    let user = wire::user(&updated, &cx.app.fields());
     if let Some(mut current) = current {
         current.set_email(&updated.email, updated.email_verified);
         cx.set_session_cookie(&current, None);

@@ -156,7 +156,7 @@ fn accept_form_booleans(cx: &mut Context) {
 /// Lets code say a declared field by its column's name even where the browser's key differs.
 fn accept_column_names(cx: &mut Context) {
     let Some(Value::Object(members)) = &mut cx.body else { return };
-    for field in &cx.app.config.fields.user {
+    for field in &cx.app.fields().user {
         if field.name != field.key && !members.contains_key(&field.key) {
             rename(members, &field.name, &field.key);
         }

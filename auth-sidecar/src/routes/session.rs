@@ -57,7 +57,7 @@ pub async fn list_sessions(cx: &mut Context) -> Result<Answer, ApiError> {
     let current = cx.require_fresh_session().await?;
     let now = cx.app.clock.now();
     let rows = cx.app.db.read(move |conn| sessions::list_sessions(conn, &current.user_id, now)).await?;
-    let fields = &cx.app.config.fields;
+    let fields = &cx.app.fields();
     Ok(Answer::json(rows.iter().map(|row| Value::Object(wire::session(row, fields))).collect::<Vec<_>>()))
 }
 

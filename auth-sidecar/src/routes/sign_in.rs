@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use schema::{accounts, sessions};
+use schema::{accounts, sessions, users};
 use serde_json::{Map, Value};
 
 use super::Answer;
@@ -102,32 +102,50 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
     // An upgrade that the hashing threads have no time for waits for the next sign-in.
     let new_hash = if rehash { cx.app.hasher.hash(body.password).await.ok() } else { None };
 
-    let session = new_session(cx, &user.id, body.remember);
+    let session = new_session(cx, &user.id, body.remember).await?;
     let row = session.clone();
     let now = cx.app.clock.now();
-    let signed_in = cx
+    let outcome = cx
         .app
         .db
         .write(move |conn| {
             // A password changed, or a user deleted, while this one was being checked opens nothing.
             if !accounts::lock_password(conn, &account.id, &stored)? {
-                return Ok(false);
+                return Ok(Outcome::Wrong);
+            }
+            if users::is_banned(conn, &row.user_id, now)? {
+                return Ok(Outcome::Banned);
             }
             if let Some(new_hash) = &new_hash {
                 accounts::update_password(conn, &account.id, new_hash, now)?;
             }
             sessions::insert_session(conn, &row)?;
-            Ok(true)
+            Ok(Outcome::SignedIn)
         })
         .await?;
-    if !signed_in {
-        return Err(wrong_email_or_password());
+    match outcome {
+        Outcome::SignedIn => {}
+        Outcome::Wrong => return Err(wrong_email_or_password()),
+        Outcome::Banned => return Err(banned()),
     }
     cx.give_sign_in_attempts_back(&attempt);
     let current = CurrentSession::from_rows(&cx.app, &session, &user);
     cx.user_id = Some(user.id);
     cx.set_session_cookie(&current, Some(body.remember));
     Ok(current)
+}
+
+/// What became of a right password.
+enum Outcome {
+    SignedIn,
+    Wrong,
+    Banned,
+}
+
+/// 403 `BANNED_USER` (upstream `plugins/admin`).
+#[must_use]
+pub fn banned() -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, &codes::BANNED_USER)
 }
 
 fn wrong_email_or_password() -> ApiError {

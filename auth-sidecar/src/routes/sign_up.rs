@@ -97,15 +97,15 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     let auto_sign_in = settings.auto_sign_in && !settings.require_verification;
     cx.check_password_not_too_short(&body.password)?;
     cx.check_password_not_too_long(&body.password)?;
-    let declared = parse_input(&cx.app.config.fields.user, &body.members, Action::Create)?;
+    let declared = parse_input(&cx.app.fields().user, &body.members, Action::Create)?;
     cx.warn_of_lookalikes(&body.members);
 
     // Unlike upstream, which asks for the address first, every sign-up costs a hash: a taken
     // address cannot be told from a free one by time, and the unique index alone decides races.
     let hash = cx.app.hasher.hash(body.password.clone()).await?;
     let now = cx.app.clock.now();
-    let id = cx.app.new_user_id().await?;
-    let (columns, json) = user_changes(&cx.app.config.fields, &declared);
+    let id = cx.app.new_id("users").await?;
+    let (columns, json) = user_changes(&cx.app.fields(), &declared);
     let user = User {
         id: id.clone(),
         name: body.name,
@@ -119,7 +119,7 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
         additional_fields: merge_json("{}", json),
     };
     let account = new_account(&id, hash, now);
-    let session = auto_sign_in.then(|| new_session(cx, &id, body.remember));
+    let session = if auto_sign_in { Some(new_session(cx, &id, body.remember).await?) } else { None };
 
     let mail = if cx.app.config.email_verification.send_on_sign_up && cx.app.mailer.is_on() {
         let token = EmailToken::proof(&user.email, &user.id);
@@ -133,7 +133,7 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
         Ok(()) => cx.app.mailer.wake(),
         Err(DbError::UniqueViolation { .. }) if !auto_sign_in => {
             // The answer a new user would get, so that nobody learns who has an account.
-            return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.config.fields)));
+            return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.fields())));
         }
         Err(DbError::UniqueViolation { .. }) => {
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL));
@@ -145,7 +145,7 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     }
     cx.user_id = Some(id);
     let Some(session) = session else {
-        return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.config.fields)));
+        return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.fields())));
     };
     let current = CurrentSession::from_rows(&cx.app, &session, &user);
     cx.set_session_cookie(&current, Some(body.remember));

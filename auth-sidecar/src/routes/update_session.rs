@@ -23,13 +23,13 @@ pub async fn update_session(cx: &mut Context) -> Result<Answer, ApiError> {
     let members = check.members().cloned().unwrap_or_default();
     check.finish()?;
     let mut current = cx.require_session().await?;
-    let declared = parse_input(&cx.app.config.fields.session, &members, Action::Update)?;
+    let declared = parse_input(&cx.app.fields().session, &members, Action::Update)?;
     if declared.is_empty() {
         return Err(ApiError::message_only(StatusCode::BAD_REQUEST, "No fields to update"));
     }
     let now = cx.app.clock.now();
     let token = current.token.clone();
-    let part = json_part(&cx.app.config.fields.session, &declared);
+    let part = json_part(&cx.app.fields().session, &declared);
     let updated = cx
         .app
         .db
@@ -46,7 +46,7 @@ pub async fn update_session(cx: &mut Context) -> Result<Answer, ApiError> {
         cx.delete_session_cookies();
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, &codes::FAILED_TO_GET_SESSION));
     };
-    current.session = wire::session(&session, &cx.app.config.fields);
+    current.session = wire::session(&session, &cx.app.fields());
     cx.set_session_cookie(&current, None);
     Ok(Answer::json(json!({ "session": Value::Object(current.session) })))
 }

@@ -29,7 +29,7 @@ pub async fn verify(cx: &mut Context) -> Result<Answer, ApiError> {
         None => session_user(cx).await?,
     };
     let app = cx.app.clone();
-    for field in app.config.fields.user.iter().filter(|field| field.claim) {
+    for field in app.fields().user.iter().filter(|field| field.claim) {
         set_header(cx, &format!("x-auth-{}", field.name.replace('_', "-")), user.get(&field.key))?;
     }
     // Last, so that no declared field can ever stand in for them.

@@ -24,6 +24,8 @@ export default (scenario) => {
     const first = await t.mail('mail of the sign-up');
     await t.get('no session', '/get-session');
     await t.post('wrong password', '/sign-in/email', { email: u.email, password: 'wrong password' }, { jar: null });
+    // Two tokens of one second are the same.
+    await t.sleep(1100);
     await t.call('sign in', (c) => c.signIn.email({ email: u.email, password: u.password, callbackURL: '/inside' }));
     const second = await t.mail('mail of the sign-in');
     await t.follow('follow', second);

@@ -1,5 +1,4 @@
-//! Tables of users that other programs made, adopted on PostgreSQL: what their owners can do before and after, here and
-//! there.
+//! Tables of users that other programs made, adopted: what their owners can do before and after, here and there.
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection as _;
@@ -16,6 +15,7 @@ const BCRYPT: &str = "$2b$04$h3v2aT1c0Vbl1Bz5iJ4kJOm1Lk3w1rGQq6Xn0nQ8Jp2dWq6O8n2
 
 /// One kind of table, as SQLAlchemy, fastapi-users and hand-written code make them.
 struct Kind {
+    backend: Backend,
     ids: IdKind,
     ddl: &'static str,
     /// Inserts a user with this address and hash.
@@ -24,20 +24,25 @@ struct Kind {
     active: Option<&'static str>,
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 6] = [
     Kind {
+        backend: Backend::Postgres,
         ids: IdKind::Uuid,
         ddl: "CREATE TABLE app_users (id uuid PRIMARY KEY, email varchar(320) NOT NULL UNIQUE, \
               hashed_password varchar(1024) NOT NULL, is_active boolean NOT NULL, is_superuser boolean NOT NULL, \
               is_verified boolean NOT NULL); \
               CREATE TABLE posts (id serial PRIMARY KEY, author uuid NOT NULL REFERENCES app_users (id) ON DELETE CASCADE)",
         insert: |email, hash| {
-            format!("INSERT INTO app_users VALUES (gen_random_uuid(), '{email}', '{hash}', true, false, false)")
+            let columns = "id, email, hashed_password, is_active, is_superuser, is_verified";
+            format!(
+                "INSERT INTO app_users ({columns}) VALUES (gen_random_uuid(), '{email}', '{hash}', true, false, false)"
+            )
         },
         password: "hashed_password",
         active: Some("is_active"),
     },
     Kind {
+        backend: Backend::Postgres,
         ids: IdKind::Number,
         ddl: "CREATE SCHEMA accounts_app; \
               CREATE TABLE accounts_app.\"User\" (id serial PRIMARY KEY, full_name text, email text NOT NULL, \
@@ -52,6 +57,7 @@ const KINDS: [Kind; 3] = [
         active: None,
     },
     Kind {
+        backend: Backend::Postgres,
         ids: IdKind::Text,
         ddl: "CREATE TABLE users (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, password text NOT NULL, \
               created_at timestamptz NOT NULL DEFAULT now()); \
@@ -60,10 +66,58 @@ const KINDS: [Kind; 3] = [
         password: "password",
         active: None,
     },
+    Kind {
+        backend: Backend::Sqlite,
+        ids: IdKind::UuidHex,
+        ddl: "CREATE TABLE app_users (id CHAR(32) NOT NULL PRIMARY KEY, email VARCHAR(320) NOT NULL UNIQUE, \
+              hashed_password VARCHAR(1024) NOT NULL, is_active BOOLEAN NOT NULL, is_superuser BOOLEAN NOT NULL, \
+              is_verified BOOLEAN NOT NULL); \
+              CREATE TABLE posts (id INTEGER PRIMARY KEY, author CHAR(32) NOT NULL REFERENCES app_users (id) ON DELETE CASCADE)",
+        insert: |email, hash| {
+            let columns = "id, email, hashed_password, is_active, is_superuser, is_verified";
+            format!(
+                "INSERT INTO app_users ({columns}) VALUES (lower(hex(randomblob(16))), '{email}', '{hash}', 1, 0, 0)"
+            )
+        },
+        password: "hashed_password",
+        active: Some("is_active"),
+    },
+    Kind {
+        backend: Backend::Sqlite,
+        ids: IdKind::Number,
+        ddl: "CREATE TABLE \"User\" (id INTEGER NOT NULL PRIMARY KEY, full_name TEXT, email TEXT NOT NULL, \
+              password_hash TEXT, created DATETIME DEFAULT CURRENT_TIMESTAMP, software_background TEXT); \
+              CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES \"User\" (id) ON DELETE CASCADE)",
+        insert: |email, hash| {
+            format!("INSERT INTO \"User\" (email, password_hash, full_name) VALUES ('{email}', '{hash}', 'Ada L.')")
+        },
+        password: "password_hash",
+        active: None,
+    },
+    Kind {
+        backend: Backend::Sqlite,
+        ids: IdKind::Text,
+        ddl: "CREATE TABLE users (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, password text NOT NULL, \
+              created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+              CREATE TABLE posts (id INTEGER PRIMARY KEY, author text NOT NULL REFERENCES users (id) ON DELETE CASCADE)",
+        insert: |email, hash| {
+            format!(
+                "INSERT INTO main.users (id, name, email, password) VALUES ('id-of-{email}', 'Ada', '{email}', '{hash}')"
+            )
+        },
+        password: "password",
+        active: None,
+    },
 ];
 
-async fn foreign(sql: impl Into<String>) -> TestDb {
-    let test = TestDb::empty(Backend::Postgres).await;
+/// The table of users, past the view of the same name.
+fn table_of(plan: &Plan, backend: Backend) -> String {
+    let table = plan.table("users").unwrap().table.sql();
+    if backend == Backend::Sqlite { format!("main.{table}") } else { table }
+}
+
+async fn foreign(backend: Backend, sql: impl Into<String>) -> TestDb {
+    let test = TestDb::empty(backend).await;
     let sql = sql.into();
     test.db.read(move |conn| conn.batch_execute(&sql)).await.unwrap();
     test
@@ -73,10 +127,12 @@ async fn planned(db: &Db) -> Plan {
     adoption::plan(db, Overrides::default()).await.unwrap()
 }
 
-async fn adopt(test: &TestDb) -> Plan {
+/// Adopts, and connects anew as the next start of the service does.
+async fn adopt(test: &mut TestDb) -> Plan {
     let plan = planned(&test.db).await;
     assert_eq!(plan.problems, Vec::<String>::new());
     adoption::apply(&test.db, plan.clone(), &[]).await.unwrap();
+    test.db = Db::open(test.config()).unwrap();
     plan
 }
 
@@ -94,10 +150,12 @@ async fn hash() -> String {
 async fn users_of_each_kind_sign_in_as_before_and_their_program_goes_on() {
     let hash = hash().await;
     for kind in &KINDS {
-        let test = foreign(format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", &hash))).await;
-        let plan = adopt(&test).await;
-        assert_eq!(plan.ids, kind.ids);
-        let table = plan.table.sql();
+        let sql = format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", &hash));
+        let mut test = foreign(kind.backend, sql).await;
+        let plan = adopt(&mut test).await;
+        assert_eq!(plan.table("users").unwrap().ids, kind.ids);
+        let table = table_of(&plan, kind.backend);
+        let id_text = "CAST(id AS TEXT)";
         let app = TestApp::builder().set("AUTH_USER_DELETE_USER_ENABLED", true).start(test).await;
 
         // Who was there signs in with the old password, in any case of the address.
@@ -105,7 +163,7 @@ async fn users_of_each_kind_sign_in_as_before_and_their_program_goes_on() {
         assert_eq!(ada.sign_in("ada").await.status.as_u16(), 200, "{table}");
         let user = ada.user().await;
         assert_eq!(user["email"], "ada@example.com");
-        assert_eq!(user["id"], select(&app, &format!("id::text FROM {table}")).await);
+        assert_eq!(user["id"], select(&app, &format!("{id_text} FROM {table}")).await);
         // The spelling in the table stays; new fields are its columns.
         let update = json!({ "software_background": "C", "hardware_background": "FPGA", "name": "Ada Lovelace" });
         assert_eq!(ada.post("/update-user", update).await.status.as_u16(), 200);
@@ -128,7 +186,7 @@ async fn users_of_each_kind_sign_in_as_before_and_their_program_goes_on() {
         bob.sign_up("bob").await;
         let id = bob.user().await["id"].as_str().unwrap().to_owned();
         run(&app, format!("INSERT INTO posts (author) VALUES ('{id}')")).await;
-        assert_ne!(select(&app, &format!("{} FROM {table} WHERE id::text = '{id}'", kind.password)).await, "!");
+        assert_ne!(select(&app, &format!("{} FROM {table} WHERE {id_text} = '{id}'", kind.password)).await, "!");
         assert_eq!(
             app.browser()
                 .post("/sign-up/email", json!({ "name": "x", "email": email("ADA"), "password": PASSWORD }))
@@ -143,13 +201,15 @@ async fn users_of_each_kind_sign_in_as_before_and_their_program_goes_on() {
         if let Some(active) = kind.active {
             run(&app, format!("UPDATE {table} SET {active} = false WHERE email = 'Ada@Example.com'")).await;
             assert_eq!(ada.get("/get-session").await.body, "null");
-            assert_eq!(app.browser().sign_in("ada").await.outcome(), (401, "INVALID_EMAIL_OR_PASSWORD".to_owned()));
+            assert_eq!(app.browser().sign_in("ada").await.outcome(), (403, "BANNED_USER".to_owned()));
+            assert_eq!(count(&app, "sessions WHERE user_id IN (SELECT id FROM users WHERE banned)").await, 0);
         }
         let delete = bob.post("/delete-user", json!({ "password": PASSWORD })).await;
         assert_eq!(delete.status.as_u16(), 200, "{}", delete.body);
-        assert_eq!(count(&app, &format!("{table} WHERE id::text = '{id}'")).await + count(&app, "posts").await, 0);
+        assert_eq!(count(&app, &format!("{table} WHERE {id_text} = '{id}'")).await + count(&app, "posts").await, 0);
         run(&app, format!("DELETE FROM {table} WHERE email = 'eve@example.com'")).await;
-        assert_eq!(count(&app, "sessions").await, 2, "{table}: those of ada");
+        let left = if kind.active.is_some() { 0 } else { 2 };
+        assert_eq!(count(&app, "sessions").await, left, "{table}: those of ada, unless they ended");
         let token = app.browser().absolute(Method::POST, "/auth/login");
         let token = token.json(json!({ "email": email("eve"), "password": PASSWORD })).send().await;
         assert_eq!(token.status.as_u16(), 401);
@@ -159,8 +219,8 @@ async fn users_of_each_kind_sign_in_as_before_and_their_program_goes_on() {
 #[actix_web::test]
 async fn a_mailed_link_makes_a_user_without_a_password() {
     for kind in &KINDS {
-        let test = foreign(kind.ddl).await;
-        let table = adopt(&test).await.table.sql();
+        let mut test = foreign(kind.backend, kind.ddl).await;
+        let table = table_of(&adopt(&mut test).await, kind.backend);
         let (app, _ada, mut mailbox) = with_mailbox(test, &[("AUTH_PLUGINS", "magic-link")]).await;
         let cleo = app.browser();
         cleo.post("/sign-in/magic-link", json!({ "email": email("cleo") })).await;
@@ -174,12 +234,13 @@ async fn a_mailed_link_makes_a_user_without_a_password() {
 
 #[actix_web::test]
 async fn an_adoption_is_undone_without_a_trace() {
-    for kind in &KINDS {
+    for kind in KINDS.iter().filter(|kind| kind.backend == Backend::Postgres) {
         let columns = "SELECT string_agg(attrelid::regclass || '.' || attname || ' ' || atttypid::regtype, ',' ORDER BY attrelid, attnum) \
                        AS text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
                        JOIN pg_namespace n ON n.oid = relnamespace \
                        WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' AND attnum > 0 AND NOT attisdropped";
-        let test = foreign(format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", BCRYPT))).await;
+        let sql = format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", BCRYPT));
+        let mut test = foreign(kind.backend, sql).await;
         let shape = async |db: &Db| {
             let query = columns.to_owned();
             db.read(move |conn| diesel::RunQueryDsl::get_result::<Shape>(diesel::sql_query(query), conn))
@@ -188,16 +249,16 @@ async fn an_adoption_is_undone_without_a_trace() {
                 .text
         };
         let before = shape(&test.db).await;
-        adopt(&test).await;
+        adopt(&mut test).await;
         assert_ne!(shape(&test.db).await, before);
         let current = adoption::current(&test.db).await.unwrap().unwrap();
-        assert_eq!(current.ids, kind.ids);
+        assert_eq!(current.ids("users"), kind.ids);
         let again = adoption::plan(&test.db, Overrides::default()).await;
         assert!(matches!(again, Err(AdoptError::State(_))), "{again:?}");
         assert_eq!(adoption::revert(&test.db).await.unwrap(), current);
         assert_eq!(shape(&test.db).await, before);
         assert!(matches!(adoption::revert(&test.db).await, Err(AdoptError::State(_))));
-        adopt(&test).await;
+        adopt(&mut test).await;
     }
 }
 
@@ -218,38 +279,44 @@ async fn what_does_not_fit_is_named_and_nothing_is_changed() {
         ("CREATE TABLE u (id uuid, email text NOT NULL, password text)", "neither the primary key nor unique"),
         ("CREATE TABLE u (id int PRIMARY KEY, email text NOT NULL, password text)", "not counted by a sequence"),
         ("CREATE TABLE u (id date PRIMARY KEY, email text NOT NULL, password text)", "the type date cannot be adopted"),
-        ("CREATE TABLE u (id text PRIMARY KEY, email text, password bytea)", "password is of the type bytea"),
+        (
+            "CREATE TABLE u (id text PRIMARY KEY, email text, password bytea)",
+            "is of the type bytea; password needs text",
+        ),
         (
             "CREATE TABLE u (id text PRIMARY KEY, email text, password text, tenant int NOT NULL)",
-            "nobody could sign up: tenant is NOT NULL without a default",
+            "nobody could sign up: tenant of \"public\".\"u\" is NOT NULL without a default",
         ),
     ] {
-        let test = foreign(ddl).await;
+        let test = foreign(Backend::Postgres, ddl).await;
         let plan = planned(&test.db).await;
         assert!(plan.problems.len() == 1 && plan.problems[0].contains(problem), "{:?}", plan.problems);
         assert!(matches!(adoption::apply(&test.db, plan, &[]).await, Err(AdoptError::Problems)));
         assert_eq!(adoption::current(&test.db).await.unwrap(), None);
     }
     let several = foreign(
+        Backend::Postgres,
         "CREATE TABLE a (id text, email text, password text); CREATE TABLE b (id text, email text, password text)",
     )
     .await;
     let error = adoption::plan(&several.db, Overrides::default()).await.unwrap_err();
     assert!(error.to_string().contains("public.a, public.b"), "{error}");
-    let none = foreign("CREATE TABLE a (id text, mail text)").await;
+    let none = foreign(Backend::Postgres, "CREATE TABLE a (id text, mail text)").await;
     assert!(matches!(adoption::plan(&none.db, Overrides::default()).await, Err(AdoptError::NoTable(_))));
-    let missing = Overrides { table: Some(TableName::parse("nowhere")), ..Overrides::default() };
+    let missing = Overrides { table: Some(TableName::parse(Backend::Postgres, "nowhere")), ..Overrides::default() };
     assert!(matches!(adoption::plan(&none.db, missing).await, Err(AdoptError::NoTable(_))));
-    let sqlite = TestDb::empty(Backend::Sqlite).await;
-    assert!(matches!(adoption::plan(&sqlite.db, Overrides::default()).await, Err(AdoptError::NotPostgres)));
 }
 
 #[actix_web::test]
 async fn other_names_of_columns_can_be_told() {
-    let test = foreign("CREATE TABLE people (id text PRIMARY KEY, contact text NOT NULL, pwd text, nick text)").await;
+    let test = foreign(
+        Backend::Postgres,
+        "CREATE TABLE people (id text PRIMARY KEY, contact text NOT NULL, pwd text, nick text)",
+    )
+    .await;
     let columns = [("email", "contact"), ("password", "pwd"), ("name", "nick")];
     let columns = columns.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())).to_vec();
-    let overrides = Overrides { table: Some(TableName::parse("public.people")), columns };
+    let overrides = Overrides { table: Some(TableName::parse(Backend::Postgres, "public.people")), columns };
     let plan = adoption::plan(&test.db, overrides).await.unwrap();
     assert_eq!(plan.problems, Vec::<String>::new());
     adoption::apply(&test.db, plan, &[]).await.unwrap();
@@ -260,15 +327,71 @@ async fn other_names_of_columns_can_be_told() {
 
 #[actix_web::test]
 async fn the_rules_of_the_fields_hold_for_their_program_too() {
-    let test = foreign(KINDS[0].ddl).await;
-    adopt(&test).await;
-    let (app, ada) = with_ada(test, &[("AUTH_FIELD_SOFTWARE_BACKGROUND_VALUES", "beginner,advanced")]).await;
-    assert_eq!(
-        ada.post("/update-user", json!({ "software_background": "no such" })).await.outcome(),
-        (400, "VALIDATION_ERROR".to_owned())
-    );
-    assert!(try_execute(&app, "UPDATE app_users SET software_background = 'no such'").await.is_err());
-    execute(&app, "UPDATE app_users SET software_background = 'advanced'").await;
-    assert_eq!(ada.user().await["software_background"], "advanced");
-    assert_eq!(ada.get("/get-session").await.json()["user"]["hardware_background"], Value::Null);
+    for kind in KINDS.iter().filter(|kind| kind.ddl.contains("app_users")) {
+        let mut test = foreign(kind.backend, kind.ddl).await;
+        adopt(&mut test).await;
+        let (app, ada) = with_ada(test, &[("AUTH_FIELD_SOFTWARE_BACKGROUND_VALUES", "beginner,advanced")]).await;
+        assert_eq!(
+            ada.post("/update-user", json!({ "software_background": "no such" })).await.outcome(),
+            (400, "VALIDATION_ERROR".to_owned())
+        );
+        assert!(try_execute(&app, "UPDATE app_users SET software_background = 'no such'").await.is_err());
+        execute(&app, "UPDATE app_users SET software_background = 'advanced'").await;
+        assert_eq!(ada.user().await["software_background"], "advanced");
+        assert_eq!(ada.get("/get-session").await.json()["user"]["hardware_background"], Value::Null);
+    }
+}
+
+#[actix_web::test]
+async fn a_sqlite_file_is_given_back_as_it_was() {
+    let shape = async |db: &Db| {
+        let query =
+            "SELECT group_concat(sql, '; ') AS text FROM (SELECT sql FROM main.sqlite_schema ORDER BY type, name)";
+        db.read(move |conn| diesel::RunQueryDsl::get_result::<Shape>(diesel::sql_query(query), conn))
+            .await
+            .unwrap()
+            .text
+    };
+    for kind in KINDS.iter().filter(|kind| kind.backend == Backend::Sqlite) {
+        let sql = format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", BCRYPT));
+        let mut test = foreign(kind.backend, sql).await;
+        let before = shape(&test.db).await;
+        adopt(&mut test).await;
+        let current = adoption::current(&test.db).await.unwrap().unwrap();
+        assert_eq!(current.ids("users"), kind.ids);
+        assert_eq!(adoption::revert(&test.db).await.unwrap(), current);
+        assert_eq!(shape(&test.db).await, before);
+        adopt(&mut test).await;
+    }
+}
+
+#[actix_web::test]
+async fn their_migration_may_make_a_sqlite_table_anew_while_we_pause() {
+    let hash = hash().await;
+    let kind = KINDS.iter().find(|kind| kind.backend == Backend::Sqlite && kind.ids == IdKind::Text).unwrap();
+    let sql = format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", &hash));
+    let mut test = foreign(kind.backend, sql).await;
+    adopt(&mut test).await;
+    // As Alembic's batch mode and Prisma do it.
+    let anew = "PRAGMA foreign_keys = OFF; BEGIN; CREATE TABLE _new (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL \
+                UNIQUE, password text NOT NULL, created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, email_verified boolean \
+                NOT NULL DEFAULT false, image text, updated_at timestamp, software_background text, hardware_background text, \
+                additional_fields text NOT NULL DEFAULT '{}', banned boolean NOT NULL DEFAULT false, ban_reason text, \
+                ban_expires timestamp, theirs text); \
+                INSERT INTO _new SELECT *, 'x' FROM main.users; DROP TABLE main.users; ALTER TABLE _new RENAME TO users; COMMIT";
+    let path = test.url.strip_prefix("sqlite://").unwrap().to_owned();
+    let migrate = || {
+        let mut theirs = <diesel::SqliteConnection as diesel::Connection>::establish(&path).unwrap();
+        diesel::connection::SimpleConnection::batch_execute(&mut theirs, anew)
+    };
+    assert!(migrate().is_err());
+    adoption::pause(&test.db).await.unwrap();
+    migrate().unwrap();
+    schema::migrations::up(&test.db, &[]).await.unwrap();
+    let app = TestApp::builder().start(test).await;
+    let ada = app.browser();
+    assert_eq!(ada.sign_in("ada").await.status.as_u16(), 200);
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "another-horse-1" });
+    assert_eq!(ada.post("/change-password", change).await.status.as_u16(), 200);
+    assert_eq!(select(&app, "password FROM main.users").await, select(&app, "password FROM accounts").await);
 }

@@ -22,7 +22,7 @@ fn a_table_is_planned_adopted_served_and_given_back() {
     let said = text(&plan.stdout);
     assert_eq!(plan.status.code(), Some(0), "{plan:?}");
     for line in [
-        "\"public\".\"app_users\", 2 rows",
+        "\"public\".\"app_users\", 2 rows, as users",
         "email (text) as email",
         "1 rows are not active",
         "CREATE VIEW auth_sidecar.users",
@@ -54,7 +54,7 @@ fn a_table_is_planned_adopted_served_and_given_back() {
     let file = folder.path().join("users.csv");
     std::fs::write(&file, "email\nmallory@example.com\n").unwrap();
     let import = start.run(&["users", "import", file.to_str().unwrap()]);
-    assert!(import.status.code() == Some(1) && text(&import.stderr).contains("adopted table"), "{import:?}");
+    assert!(import.status.code() == Some(1) && text(&import.stderr).contains("adopted tables"), "{import:?}");
 
     let reverted = start.run(&["adopt", "--revert", "--yes"]);
     assert_eq!((reverted.status.code(), schemas()), (Some(0), 0), "{reverted:?}");
@@ -80,7 +80,13 @@ fn problems_and_other_databases_are_refused_with_a_word() {
     theirs.batch_execute(&TABLE.replace("old@example.com", "ADA@example.com")).unwrap();
     let (code, said) = refused(&start, &["adopt", "--apply", "--yes"]);
     assert!(code == Some(1) && said.contains("2 rows have the address ada@example.com"), "{said}");
-    let sqlite = empty_database(Backend::Sqlite);
-    let (code, said) = refused(&Start::on(&sqlite.url), &["adopt"]);
-    assert!(code == Some(1) && said.contains("PostgreSQL"), "{said}");
+    let own = empty_database(Backend::Sqlite);
+    let start = Start::on(&own.url);
+    assert_eq!(start.run(&["migrate"]).status.code(), Some(0));
+    let (code, said) = refused(&start, &["adopt"]);
+    assert!(code == Some(1) && said.contains("of this service itself"), "{said}");
+    for arguments in [&["adopt", "--pause"][..], &["adopt", "--revert", "--yes"]] {
+        let (code, said) = refused(&start, arguments);
+        assert!(code == Some(1) && said.contains("nothing is adopted"), "{said}");
+    }
 }

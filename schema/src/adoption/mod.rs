@@ -1,60 +1,105 @@
-//! Adopting a table of users that another program made, on PostgreSQL: it stays the one table of users, and a schema of
-//! our own puts a view over it that is shaped as ours.
+//! Adopting the tables of another program: they stay where they are, and views over them that are shaped as ours let the
+//! rest of this program work on them. That is one table of users with their passwords, or the tables of a Better Auth
+//! server on Node.
 //!
-//! - `inspect`: what is there, and how its columns answer to ours
-//! - `sql`: the statements that adopt and that undo it
+//! - `catalog`: what the database holds
+//! - `users_table`, `better_auth`: what would be done with it
+//! - [`compat`]: views for those who read a Better Auth server's tables
+//! - `plan`: that, and the columns of our tables; `expression`: how each is read and written
+//! - `postgres`, `sqlite`: the statements that adopt and undo it; `record`: what is kept about it
 //!
-//! Everything else (sessions, accounts, …) are our own tables in that schema, made by the same migrations as elsewhere.
-//! Each connection has the schema first in its `search_path`, so no query knows of it.
+//! What is not adopted are our own tables, made by the same migrations as elsewhere. On PostgreSQL everything that is made
+//! is in a schema of its own, which each connection has first in its `search_path`; on SQLite each connection begins with
+//! temporary views. So no query knows of it.
 
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Timestamp};
 
-mod inspect;
-mod sql;
+mod better_auth;
+mod catalog;
+pub mod compat;
+mod expression;
+mod plan;
+mod postgres;
+mod record;
+mod sqlite;
+mod users_table;
 
-pub use self::inspect::{Overrides, Plan, TableName};
+pub use self::plan::{Column, IdKind, Index, Kept, Overrides, Plan, Source, TableName, TablePlan};
 
+use self::record::{adopted_table, adoption_table};
 use crate::db::{AnyConnection, Backend, Db, DbError};
 use crate::fields::{self, ColumnRule};
 use crate::migrations;
 
-/// The schema of what adoption makes.
+/// PostgreSQL: the schema of what adoption makes.
 pub const SCHEMA: &str = "auth_sidecar";
-
-/// What the ids of users are. New users get the same kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IdKind {
-    /// Texts, as everywhere else here.
-    #[default]
-    Text,
-    /// UUIDs.
-    Uuid,
-    /// Whole numbers, counted up by the database.
-    Number,
-}
-
-impl IdKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Uuid => "uuid",
-            Self::Number => "number",
-        }
-    }
-}
 
 /// An adoption that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adoption {
-    /// The table, as `schema.name` with quotes where needed.
+    /// Whose tables they are.
+    pub source: Source,
+    /// The tables that stand for ours, that of users first.
+    pub tables: Vec<Adopted>,
+    /// The kind of most passwords' hashes: `bcrypt`, `bcrypt-sha256`, `argon2id` or `scrypt`.
+    pub hash: String,
+    /// When they were adopted (UTC).
+    pub since: NaiveDateTime,
+}
+
+/// A table that stands for one of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// Ours.
+    pub ours: String,
+    /// Its name, quoted for SQL.
     pub table: String,
     /// What its ids are.
     pub ids: IdKind,
-    /// When it was adopted (UTC).
-    pub since: NaiveDateTime,
+    prefix: String,
+    id_column: String,
+    fields: [String; 2],
+}
+
+impl Adoption {
+    /// What the ids of one of our tables are.
+    #[must_use]
+    pub fn ids(&self, ours: &str) -> IdKind {
+        self.table(ours).map_or(IdKind::Text, |table| table.ids)
+    }
+
+    /// The names of the tables, quoted for SQL, to be read by a person.
+    #[must_use]
+    pub fn names(&self) -> String {
+        self.tables.iter().map(|table| table.table.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The name of the column that holds one of the two fields.
+    #[must_use]
+    pub fn field(&self, column: &str) -> String {
+        let quoted = self.table("users").map_or(column, |users| users.field(column));
+        quoted.trim_matches('"').replace("\"\"", "\"")
+    }
+
+    fn table(&self, ours: &str) -> Option<&Adopted> {
+        self.tables.iter().find(|table| table.ours == ours)
+    }
+}
+
+impl Adopted {
+    /// What stands before the names of its indexes: its schema and a dot, or nothing.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The quoted name of the column that holds one of the two fields.
+    pub(crate) fn field(&self, column: &str) -> &str {
+        let [software, hardware] = &self.fields;
+        if column == "software_background" { software } else { hardware }
+    }
 }
 
 /// Why a table was not adopted. No text holds a value of a row, but addresses where they are the problem.
@@ -63,9 +108,6 @@ pub enum AdoptError {
     /// The database cannot be reached, or failed.
     #[error(transparent)]
     Database(#[from] DbError),
-    /// It is no PostgreSQL.
-    #[error("only tables of a PostgreSQL database can be adopted")]
-    NotPostgres,
     /// There is an adoption in force, or none to be undone.
     #[error("{0}")]
     State(String),
@@ -86,16 +128,24 @@ impl From<diesel::result::Error> for AdoptError {
     }
 }
 
-/// What would be done with a table: the one that is named, or the only one that looks like one of users.
+/// What would be done: with the tables of a Better Auth server, if they are there, or with the table of users that is
+/// named or the only one that looks like one.
 ///
 /// # Errors
-/// When there is no such table or more than one, when one is adopted already, or the database fails.
+/// When there is no such table or more than one, when some are adopted already, or the database fails.
 pub async fn plan(db: &Db, overrides: Overrides) -> Result<Plan, AdoptError> {
-    on_postgres(db, move |conn| {
+    blocking(db, move |conn, backend| {
         if let Some(adoption) = find(conn)? {
-            return Err(AdoptError::State(format!("{} is adopted already", adoption.table)));
+            return Err(AdoptError::State(format!("{} is adopted already", adoption.names())));
         }
-        inspect::plan(conn, &overrides)
+        let tables = catalog::tables(conn)?;
+        if catalog::are_ours(conn, &tables)? {
+            return Err(AdoptError::State("this database holds tables of this service itself".to_owned()));
+        }
+        match better_auth::find(&tables, &overrides) {
+            Some(found) => better_auth::plan(conn, backend, &tables, &found, &overrides),
+            None => users_table::plan(conn, backend, &tables, &overrides),
+        }
     })
     .await
 }
@@ -109,15 +159,27 @@ pub async fn apply(db: &Db, plan: Plan, rules: &[ColumnRule]) -> Result<(), Adop
         return Err(AdoptError::Problems);
     }
     let rules = rules.to_vec();
-    on_postgres(db, move |conn| {
-        conn.transaction(|conn| {
-            conn.batch_execute(&sql::begin())?;
-            migrations::run_all(conn).map_err(AdoptError::Failed)?;
-            conn.batch_execute(&sql::adopt(&plan)).map_err(|error| AdoptError::Failed(error.to_string()))?;
+    blocking(db, move |conn, backend| {
+        conn.write_transaction(|conn| {
+            let statements = match backend {
+                Backend::Postgres => {
+                    conn.batch_execute(&postgres::begin())?;
+                    migrations::run_all(conn).map_err(AdoptError::Failed)?;
+                    postgres::adopt(&plan)
+                }
+                Backend::Sqlite => sqlite::adopt(&plan, &own_tables(&plan)?),
+            };
+            for statement in statements {
+                conn.batch_execute(&statement).map_err(|error| AdoptError::Failed(error.to_string()))?;
+            }
             fields::apply(conn, &rules).map_err(|error| AdoptError::Failed(error.to_string()))
         })
     })
     .await
+}
+
+fn own_tables(plan: &Plan) -> Result<sqlite::OwnTables, AdoptError> {
+    sqlite::OwnTables::of(plan, migrations::SQLITE).map_err(AdoptError::Failed)
 }
 
 /// Undoes the adoption in force: what it made is removed, the columns it added with what they hold.
@@ -125,21 +187,48 @@ pub async fn apply(db: &Db, plan: Plan, rules: &[ColumnRule]) -> Result<(), Adop
 /// # Errors
 /// When there is none, or a statement fails; then nothing is changed.
 pub async fn revert(db: &Db) -> Result<Adoption, AdoptError> {
-    on_postgres(db, |conn| {
-        let Some(adoption) = find(conn)? else { return Err(AdoptError::State("no table is adopted".to_owned())) };
-        conn.transaction(|conn| {
-            let undo: Undo = diesel::sql_query(format!("SELECT undo FROM {SCHEMA}._adoption")).get_result(conn)?;
-            conn.batch_execute(&undo.undo).map_err(|error| AdoptError::Failed(error.to_string()))
+    blocking(db, |conn, backend| {
+        let Some(adoption) = find(conn)? else { return Err(AdoptError::State("nothing is adopted".to_owned())) };
+        let undo = script(conn, backend, "undo")?;
+        conn.write_transaction(|conn| {
+            conn.batch_execute(&undo).map_err(|error| AdoptError::Failed(error.to_string()))
         })?;
         Ok(adoption)
     })
     .await
 }
 
-/// The statements of [`apply`] that are the table's own, to be read.
-#[must_use]
-pub fn shown(plan: &Plan) -> String {
-    sql::adopt(plan)
+/// SQLite: takes the views and triggers away, so that a migration of the other program may make its tables anew. The next
+/// start of the service, or [`migrations::up`], brings them back.
+///
+/// # Errors
+/// When nothing is adopted, on PostgreSQL, which needs no such thing, or when the database fails.
+pub async fn pause(db: &Db) -> Result<Adoption, AdoptError> {
+    blocking(db, |conn, backend| {
+        let Some(adoption) = find(conn)? else { return Err(AdoptError::State("nothing is adopted".to_owned())) };
+        if backend == Backend::Postgres {
+            return Err(AdoptError::State(
+                "PostgreSQL changes tables as they are: there is nothing to pause".to_owned(),
+            ));
+        }
+        let ours: Vec<&str> = adoption.tables.iter().map(|table| table.ours.as_str()).collect();
+        let unmake = sqlite::unmake(&ours).join(";\n");
+        conn.write_transaction(|conn| conn.batch_execute(&unmake))?;
+        Ok(adoption)
+    })
+    .await
+}
+
+/// The statements of [`apply`] that are the tables' own, to be read.
+///
+/// # Errors
+/// When our own tables cannot be made in memory.
+pub fn shown(backend: Backend, plan: &Plan) -> Result<String, AdoptError> {
+    let statements = match backend {
+        Backend::Postgres => postgres::adopt(plan),
+        Backend::Sqlite => sqlite::adopt(plan, &own_tables(plan)?),
+    };
+    Ok(statements.join(";\n") + ";\n")
 }
 
 /// The adoption in force; `None` on a database of our own.
@@ -147,26 +236,7 @@ pub fn shown(plan: &Plan) -> String {
 /// # Errors
 /// When the database fails.
 pub async fn current(db: &Db) -> Result<Option<Adoption>, DbError> {
-    if db.backend() == Backend::Sqlite {
-        return Ok(None);
-    }
     db.read(find).await
-}
-
-#[derive(QueryableByName)]
-struct Undo {
-    #[diesel(sql_type = Text)]
-    undo: String,
-}
-
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Text)]
-    source: String,
-    #[diesel(sql_type = Text)]
-    ids: String,
-    #[diesel(sql_type = Timestamp)]
-    since: NaiveDateTime,
 }
 
 #[derive(QueryableByName)]
@@ -175,39 +245,128 @@ struct Found {
     found: Option<String>,
 }
 
-pub(crate) fn find(conn: &mut AnyConnection) -> QueryResult<Option<Adoption>> {
-    if matches!(conn, AnyConnection::Sqlite(_)) {
-        return Ok(None);
-    }
-    let query = format!("SELECT to_regclass('{SCHEMA}._adoption')::text AS found");
-    if diesel::sql_query(query).get_result::<Found>(conn)?.found.is_none() {
-        return Ok(None);
-    }
-    let query = format!("SELECT source, ids, since AT TIME ZONE 'UTC' AS since FROM {SCHEMA}._adoption");
-    let row: Row = diesel::sql_query(query).get_result(conn)?;
-    let ids = [IdKind::Uuid, IdKind::Number].into_iter().find(|kind| kind.name() == row.ids);
-    Ok(Some(Adoption { table: row.source, ids: ids.unwrap_or_default(), since: row.since }))
+#[derive(QueryableByName)]
+struct AdoptionRow {
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    hash: String,
+    #[diesel(sql_type = Timestamp)]
+    since: NaiveDateTime,
 }
 
-/// An id for a new user of an adopted table whose ids are counted by the database.
+#[derive(QueryableByName)]
+struct AdoptedRow {
+    #[diesel(sql_type = Text)]
+    ours: String,
+    #[diesel(sql_type = Text)]
+    source: String,
+    #[diesel(sql_type = Text)]
+    prefix: String,
+    #[diesel(sql_type = Text)]
+    ids: String,
+    #[diesel(sql_type = Text)]
+    id_column: String,
+    #[diesel(sql_type = Text)]
+    software_background: String,
+    #[diesel(sql_type = Text)]
+    hardware_background: String,
+}
+
+fn is_adopted(conn: &mut AnyConnection) -> QueryResult<bool> {
+    let query = match conn {
+        AnyConnection::Postgres(_) => format!("SELECT to_regclass('{SCHEMA}._adoption')::text AS found"),
+        AnyConnection::Sqlite(_) => {
+            "SELECT max(name) AS found FROM main.sqlite_schema WHERE name = 'auth_sidecar_adoption'".to_owned()
+        }
+    };
+    Ok(diesel::sql_query(query).get_result::<Found>(conn)?.found.is_some())
+}
+
+pub(crate) fn find(conn: &mut AnyConnection) -> QueryResult<Option<Adoption>> {
+    if !is_adopted(conn)? {
+        return Ok(None);
+    }
+    let (backend, since) = match conn {
+        AnyConnection::Postgres(_) => (Backend::Postgres, "since AT TIME ZONE 'UTC' AS since"),
+        AnyConnection::Sqlite(_) => (Backend::Sqlite, "since"),
+    };
+    let query = format!("SELECT kind, hash, {since} FROM {}", adoption_table(backend));
+    let row: AdoptionRow = diesel::sql_query(query).get_result(conn)?;
+    let query = format!("SELECT * FROM {} ORDER BY place", adopted_table(backend));
+    let tables: Vec<AdoptedRow> = diesel::sql_query(query).load(conn)?;
+    let source = Source::ALL.into_iter().find(|source| source.name() == row.kind).unwrap_or(Source::UsersTable);
+    let tables = tables.into_iter().map(|table| Adopted {
+        ids: IdKind::ALL.into_iter().find(|kind| kind.name() == table.ids).unwrap_or_default(),
+        ours: table.ours,
+        table: table.source,
+        prefix: table.prefix,
+        id_column: table.id_column,
+        fields: [table.software_background, table.hardware_background],
+    });
+    Ok(Some(Adoption { source, tables: tables.collect(), hash: row.hash, since: row.since }))
+}
+
+fn script(conn: &mut AnyConnection, backend: Backend, which: &str) -> QueryResult<String> {
+    let query = format!("SELECT {which} AS found FROM {}", adoption_table(backend));
+    Ok(diesel::sql_query(query).get_result::<Found>(conn)?.found.unwrap_or_default())
+}
+
+/// SQLite: what a connection begins with, on a file whose tables are adopted.
+pub(crate) fn connect(conn: &mut AnyConnection) -> QueryResult<()> {
+    if is_adopted(conn)? {
+        let statements = script(conn, Backend::Sqlite, "connect")?;
+        conn.batch_execute(&statements)?;
+    }
+    Ok(())
+}
+
+/// SQLite: brings back what a migration of the other program removed.
+pub(crate) fn restore(conn: &mut AnyConnection) -> QueryResult<()> {
+    if matches!(conn, AnyConnection::Sqlite(_)) && is_adopted(conn)? {
+        let statements = script(conn, Backend::Sqlite, "make")?;
+        conn.batch_execute(&statements)?;
+    }
+    Ok(())
+}
+
+/// The name of a table of a Better Auth server, where there are such that nobody adopted.
+pub(crate) fn foreign_tables(conn: &mut AnyConnection) -> QueryResult<Option<String>> {
+    if is_adopted(conn)? {
+        return Ok(None);
+    }
+    let tables = catalog::tables(conn)?;
+    if catalog::are_ours(conn, &tables)? {
+        return Ok(None);
+    }
+    Ok(better_auth::looks_like(&tables).map(|table| table.sql()))
+}
+
+/// A new id of one of our tables for which an adopted one stands whose ids are counted. Call it in
+/// [`Db::write`](crate::Db::write).
 ///
 /// # Errors
-/// When the database fails.
-pub fn next_user_id(conn: &mut AnyConnection) -> QueryResult<String> {
-    let query = format!("SELECT {SCHEMA}.next_user_id() AS found");
-    let answer: Found = diesel::sql_query(query).get_result(conn)?;
-    answer.found.ok_or(diesel::result::Error::NotFound)
+/// When the database fails, or nothing such is adopted.
+pub fn next_id(conn: &mut AnyConnection, ours: &str) -> QueryResult<String> {
+    let query = match conn {
+        AnyConnection::Postgres(_) => postgres::next_id(ours),
+        AnyConnection::Sqlite(_) => {
+            let adoption = find(conn)?.ok_or(diesel::result::Error::NotFound)?;
+            let table = adoption.table(ours).ok_or(diesel::result::Error::NotFound)?;
+            sqlite::next_id(ours, &table.table, &table.id_column)
+        }
+    };
+    diesel::sql_query(query).get_result::<Found>(conn)?.found.ok_or(diesel::result::Error::NotFound)
 }
 
-async fn on_postgres<T, F>(db: &Db, work: F) -> Result<T, AdoptError>
+/// Runs `work` on a connection of its own, without the doors' time limits.
+async fn blocking<T, F>(db: &Db, work: F) -> Result<T, AdoptError>
 where
-    F: FnOnce(&mut AnyConnection) -> Result<T, AdoptError> + Send + 'static,
+    F: FnOnce(&mut AnyConnection, Backend) -> Result<T, AdoptError> + Send + 'static,
     T: Send + 'static,
 {
-    if db.backend() != Backend::Postgres {
-        return Err(AdoptError::NotPostgres);
-    }
     let db = db.clone();
-    let task = tokio::task::spawn_blocking(move || work(&mut db.connect_unlimited()?));
+    let backend = db.backend();
+    let task = tokio::task::spawn_blocking(move || work(&mut db.connect_unlimited()?, backend));
     task.await.map_err(|error| DbError::Internal(error.to_string()))?
 }

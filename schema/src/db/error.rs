@@ -21,7 +21,7 @@ pub enum DbError {
     #[error("a value is not allowed ({constraint})")]
     CheckViolation {
         /// The constraint's name, the same on both databases; `text_encoding` for text that the
-        /// database cannot hold (a NUL).
+        /// database cannot hold (a NUL), `text_length` for one longer than the column of an adopted table.
         constraint: String,
     },
     /// A row refers to one that does not exist.
@@ -51,6 +51,12 @@ impl DbError {
                 }
                 Kind::Unknown if info.message().starts_with(BAD_ENCODING) => {
                     Self::CheckViolation { constraint: "text_encoding".to_owned() }
+                }
+                Kind::Unknown if info.message().starts_with(UNIQUE_FAILED) => {
+                    Self::UniqueViolation { constraint: unique_constraint(info.as_ref()) }
+                }
+                Kind::Unknown if info.message().starts_with(TOO_LONG) => {
+                    Self::CheckViolation { constraint: "text_length".to_owned() }
                 }
                 Kind::Unknown if info.message().starts_with(INDEX_ROW_SIZE) => {
                     Self::CheckViolation { constraint: quoted(info.message()) }
@@ -87,6 +93,8 @@ const CHECK_FAILED: &str = "CHECK constraint failed: ";
 const UNIQUE_FAILED: &str = "UNIQUE constraint failed: ";
 const BAD_ENCODING: &str = "invalid byte sequence for encoding";
 const INDEX_ROW_SIZE: &str = "index row size";
+/// A column of an adopted table, which may be shorter than ours.
+const TOO_LONG: &str = "value too long for type";
 
 /// Whether a connection that reported this error may be used again. Errors of the query itself are
 /// harmless; after any other (closed, read-only after a failover, a stale prepared statement, an
@@ -97,8 +105,10 @@ pub(super) fn spoils_connection(error: &Error) -> bool {
         Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction, _) => true,
         Error::DatabaseError(Kind::Unknown, info) => ![
             CHECK_FAILED,
+            UNIQUE_FAILED,
             BAD_ENCODING,
             INDEX_ROW_SIZE,
+            TOO_LONG,
             "database is locked",
             "database table is locked",
             "deadlock detected",
@@ -111,10 +121,18 @@ pub(super) fn spoils_connection(error: &Error) -> bool {
     }
 }
 
-/// The name PostgreSQL reports, or the same made from SQLite's `UNIQUE constraint failed: t.a, t.b`.
+/// The name PostgreSQL reports, or the same made from SQLite's `UNIQUE constraint failed: t.a, t.b`. Adopted tables have
+/// constraints of other names: of ours only users have an address.
 fn unique_constraint(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> String {
+    const EMAIL: &str = "users_email_key";
     if let Some(name) = info.constraint_name() {
-        return name.to_owned();
+        // `Key (email)=(…) already exists.`, in the server's language.
+        let key = info.details().and_then(|details| details.split_once(")=(")?.0.split_once('('));
+        let is_email = key.is_some_and(|(_, key)| key.to_ascii_lowercase().contains("email"));
+        return if is_email { EMAIL.to_owned() } else { name.to_owned() };
+    }
+    if info.message().contains("_email_auth_sidecar_key") {
+        return EMAIL.to_owned();
     }
     let columns = info.message().strip_prefix(UNIQUE_FAILED).unwrap_or_default();
     let mut pairs = columns.split(", ").filter_map(|column| column.split_once('.')).peekable();

@@ -12,6 +12,7 @@ use diesel::result::{ConnectionError, Error};
 
 use super::Backend;
 use super::connection::{AnyConnection, prepare_postgres, prepare_sqlite};
+use crate::adoption;
 
 /// Why a database URL is refused. The text never shows the URL: it may carry a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,7 +109,9 @@ impl Target {
                 let path = path.to_str().ok_or(ConnectionError::BadConnection("the path is no text".to_owned()))?;
                 let mut conn = SqliteConnection::establish(path)?;
                 prepare_sqlite(&mut conn, *busy_timeout)?;
-                Ok(AnyConnection::Sqlite(conn))
+                let mut conn = AnyConnection::Sqlite(conn);
+                adoption::connect(&mut conn)?;
+                Ok(conn)
             }
             Self::Untouched(target) => target.connect_to_look(statement_timeout),
         }
@@ -122,7 +125,9 @@ impl Target {
                 let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
                 let mut conn = SqliteConnection::establish(&format!("file:{escaped}?mode=ro"))?;
                 conn.batch_execute(&format!("PRAGMA busy_timeout = {}", busy_timeout.as_millis()))?;
-                Ok(AnyConnection::Sqlite(conn))
+                let mut conn = AnyConnection::Sqlite(conn);
+                adoption::connect(&mut conn)?;
+                Ok(conn)
             }
             _ => {
                 let mut conn = self.connect(statement_timeout)?;

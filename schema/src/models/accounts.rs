@@ -126,9 +126,8 @@ pub fn list_accounts(conn: &mut AnyConnection, user_id: &str) -> QueryResult<Vec
 /// # Errors
 /// When the database fails.
 pub fn update_password(conn: &mut AnyConnection, id: &str, hash: &str, now: NaiveDateTime) -> QueryResult<usize> {
-    diesel::update(accounts::table.find(id))
-        .set((accounts::password.eq(hash), accounts::updated_at.eq(now)))
-        .execute(conn)
+    let changes = (accounts::password.eq(hash), accounts::updated_at.eq(now));
+    changed!(conn, diesel::update(accounts::table.find(id)).set(changes))
 }
 
 /// Whether the account's hash still is `hash`; if so it stays so until the transaction ends, and
@@ -151,7 +150,7 @@ pub fn lock_password(conn: &mut AnyConnection, id: &str, hash: &str) -> QueryRes
 /// # Errors
 /// When the database fails.
 pub fn delete_account(conn: &mut AnyConnection, id: &str, user_id: &str) -> QueryResult<usize> {
-    diesel::delete(accounts::table.find(id).filter(accounts::user_id.eq(user_id))).execute(conn)
+    changed!(conn, diesel::delete(accounts::table.find(id).filter(accounts::user_id.eq(user_id))))
 }
 
 /// Deletes every account of a user; returns their number.
@@ -159,7 +158,7 @@ pub fn delete_account(conn: &mut AnyConnection, id: &str, user_id: &str) -> Quer
 /// # Errors
 /// When the database fails.
 pub fn delete_user_accounts(conn: &mut AnyConnection, user_id: &str) -> QueryResult<usize> {
-    diesel::delete(accounts::table.filter(accounts::user_id.eq(user_id))).execute(conn)
+    changed!(conn, diesel::delete(accounts::table.filter(accounts::user_id.eq(user_id))))
 }
 
 /// Inserts full rows by one statement: all or, on an error, none. At most 2500 of them, for SQLite's number of

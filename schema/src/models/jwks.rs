@@ -67,13 +67,13 @@ pub fn lock_keys(conn: &mut AnyConnection) -> QueryResult<Vec<Jwk>> {
     list_keys(conn)
 }
 
-/// Inserts the full row.
+/// Inserts the full row and returns it as it is then: an adopted table may have ids of another kind.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert_key(conn: &mut AnyConnection, row: &Jwk) -> QueryResult<()> {
+pub fn insert_key(conn: &mut AnyConnection, row: &Jwk) -> QueryResult<Jwk> {
     diesel::insert_into(jwks::table).values(row).execute(conn)?;
-    Ok(())
+    jwks::table.filter(jwks::public_key.eq(&row.public_key)).select(Jwk::as_select()).first(conn)
 }
 
 /// From `end` on nothing is signed with any key there is; returns the number of keys this is news to.
@@ -82,7 +82,7 @@ pub fn insert_key(conn: &mut AnyConnection, row: &Jwk) -> QueryResult<()> {
 /// When the database fails.
 pub fn retire_keys(conn: &mut AnyConnection, end: NaiveDateTime) -> QueryResult<usize> {
     let live = jwks::table.filter(jwks::expires_at.is_null().or(jwks::expires_at.gt(end)));
-    diesel::update(live).set(jwks::expires_at.eq(Some(end))).execute(conn)
+    changed!(conn, diesel::update(live).set(jwks::expires_at.eq(Some(end))))
 }
 
 /// Removes a key; false when there is none of this id.
@@ -90,7 +90,7 @@ pub fn retire_keys(conn: &mut AnyConnection, end: NaiveDateTime) -> QueryResult<
 /// # Errors
 /// When the database fails.
 pub fn delete_key(conn: &mut AnyConnection, id: &str) -> QueryResult<bool> {
-    Ok(diesel::delete(jwks::table.filter(jwks::id.eq(id))).execute(conn)? == 1)
+    Ok(changed!(conn, diesel::delete(jwks::table.filter(jwks::id.eq(id))))? == 1)
 }
 
 /// Removes up to `limit` keys that ended before `before`; returns their number.
@@ -100,7 +100,7 @@ pub fn delete_key(conn: &mut AnyConnection, id: &str) -> QueryResult<bool> {
 pub fn purge_keys(conn: &mut AnyConnection, before: NaiveDateTime, limit: i64) -> QueryResult<usize> {
     let over = jwks::table.filter(jwks::expires_at.lt(before)).select(jwks::id).limit(limit);
     let ids: Vec<String> = over.load(conn)?;
-    diesel::delete(jwks::table.filter(jwks::id.eq_any(ids))).execute(conn)
+    changed!(conn, diesel::delete(jwks::table.filter(jwks::id.eq_any(&ids))))
 }
 
 /// One key; `None` when there is none of this id.
@@ -117,5 +117,6 @@ pub fn find_key(conn: &mut AnyConnection, id: &str) -> QueryResult<Option<Jwk>> 
 /// When the database fails.
 pub fn update_private_key(conn: &mut AnyConnection, found: &Jwk, private_key: &str) -> QueryResult<bool> {
     let as_found = jwks::table.filter(jwks::id.eq(&found.id)).filter(jwks::private_key.eq(&found.private_key));
-    Ok(diesel::update(as_found).set(jwks::private_key.eq(private_key)).execute(conn)? == 1)
+    lock!(conn, jwks::table.find(&found.id).select(jwks::id));
+    Ok(changed!(conn, diesel::update(as_found).set(jwks::private_key.eq(private_key)))? == 1)
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::OptionalEmptyChangesetExtension;
 
-use super::users::User;
+use super::users::{User, is_free};
 use crate::db::AnyConnection;
 use crate::tables::{sessions, users};
 
@@ -24,10 +24,10 @@ pub struct Session {
     pub created_at: NaiveDateTime,
     /// When the row changed last (UTC).
     pub updated_at: NaiveDateTime,
-    /// The client's address; empty when unknown.
-    pub ip_address: String,
-    /// The client's `User-Agent`; empty when unknown.
-    pub user_agent: String,
+    /// The client's address; empty when unknown, and `None` in rows that others wrote.
+    pub ip_address: Option<String>,
+    /// The client's `User-Agent`; as the address.
+    pub user_agent: Option<String>,
     /// Whose session it is.
     pub user_id: String,
     /// A JSON object of the other declared fields; `{}` when there are none.
@@ -54,8 +54,8 @@ impl fmt::Debug for Session {
 pub struct SessionChanges {
     pub expires_at: Option<NaiveDateTime>,
     pub updated_at: Option<NaiveDateTime>,
-    pub ip_address: Option<String>,
-    pub user_agent: Option<String>,
+    pub ip_address: Option<Option<String>>,
+    pub user_agent: Option<Option<String>>,
     pub additional_fields: Option<String>,
 }
 
@@ -68,15 +68,20 @@ pub fn insert_session(conn: &mut AnyConnection, session: &Session) -> QueryResul
     Ok(())
 }
 
-/// The session and its user in one query; `None` when no session has the token. An expired session
-/// is returned too: the caller judges by its clock.
+/// The session and its user in one query; `None` when no session has the token, or the user is banned at `now`. An
+/// expired session is returned too: the caller judges by its clock.
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_session_with_user(conn: &mut AnyConnection, token: &str) -> QueryResult<Option<(Session, User)>> {
+pub fn find_session_with_user(
+    conn: &mut AnyConnection,
+    token: &str,
+    now: NaiveDateTime,
+) -> QueryResult<Option<(Session, User)>> {
     sessions::table
         .inner_join(users::table)
         .filter(sessions::token.eq(token))
+        .filter(is_free(now))
         .select((Session::as_select(), User::as_select()))
         .get_result(conn)
         .optional()
@@ -99,7 +104,7 @@ pub fn update_session(conn: &mut AnyConnection, token: &str, changes: &SessionCh
 /// # Errors
 /// When the database fails.
 pub fn delete_session(conn: &mut AnyConnection, token: &str) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::token.eq(token))).execute(conn)
+    changed!(conn, diesel::delete(sessions::table.filter(sessions::token.eq(token))))
 }
 
 /// Deletes the session only when it is this user's; returns the number deleted: 0 or 1.
@@ -107,8 +112,8 @@ pub fn delete_session(conn: &mut AnyConnection, token: &str) -> QueryResult<usiz
 /// # Errors
 /// When the database fails.
 pub fn delete_session_of_user(conn: &mut AnyConnection, token: &str, user_id: &str) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::token.eq(token)).filter(sessions::user_id.eq(user_id)))
-        .execute(conn)
+    let own = sessions::table.filter(sessions::token.eq(token)).filter(sessions::user_id.eq(user_id));
+    changed!(conn, diesel::delete(own))
 }
 
 /// Deletes all sessions of a user; returns the number deleted.
@@ -116,7 +121,7 @@ pub fn delete_session_of_user(conn: &mut AnyConnection, token: &str, user_id: &s
 /// # Errors
 /// When the database fails.
 pub fn delete_user_sessions(conn: &mut AnyConnection, user_id: &str) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id))).execute(conn)
+    changed!(conn, diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id))))
 }
 
 /// Deletes all sessions of a user but the one with `keep_token`; returns the number deleted.
@@ -124,8 +129,8 @@ pub fn delete_user_sessions(conn: &mut AnyConnection, user_id: &str) -> QueryRes
 /// # Errors
 /// When the database fails.
 pub fn delete_other_sessions(conn: &mut AnyConnection, user_id: &str, keep_token: &str) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id)).filter(sessions::token.ne(keep_token)))
-        .execute(conn)
+    let others = sessions::table.filter(sessions::user_id.eq(user_id)).filter(sessions::token.ne(keep_token));
+    changed!(conn, diesel::delete(others))
 }
 
 /// A user's sessions that end after `now`, oldest first.
@@ -147,7 +152,9 @@ pub fn list_sessions(conn: &mut AnyConnection, user_id: &str, now: NaiveDateTime
 /// # Errors
 /// When the database fails.
 pub fn delete_expired_session(conn: &mut AnyConnection, token: &str, now: NaiveDateTime) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::token.eq(token)).filter(sessions::expires_at.lt(now))).execute(conn)
+    let own = sessions::table.filter(sessions::token.eq(token));
+    lock!(conn, own.select(sessions::id));
+    changed!(conn, diesel::delete(own.filter(sessions::expires_at.lt(now))))
 }
 
 /// Deletes up to `limit` sessions that ended before `now`; returns the number deleted.
@@ -157,7 +164,7 @@ pub fn delete_expired_session(conn: &mut AnyConnection, token: &str, now: NaiveD
 pub fn purge_sessions(conn: &mut AnyConnection, now: NaiveDateTime, limit: i64) -> QueryResult<usize> {
     let over = sessions::table.filter(sessions::expires_at.lt(now)).select(sessions::id).limit(limit);
     let ids: Vec<String> = over.load(conn)?;
-    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
+    changed!(conn, diesel::delete(sessions::table.filter(sessions::id.eq_any(&ids))))
 }
 
 /// Whether the user with this address (lower case) has a session, not over at `now`, that was begun
@@ -174,6 +181,7 @@ pub fn is_signed_in_from(
     let found: Option<String> = sessions::table
         .inner_join(users::table)
         .filter(users::email.eq(email))
+        .filter(is_free(now))
         .filter(sessions::ip_address.eq(ip_address))
         .filter(sessions::expires_at.ge(now))
         .select(sessions::id)
@@ -196,6 +204,7 @@ pub fn find_user_signed_in_since(
     sessions::table
         .inner_join(users::table)
         .filter(sessions::user_id.eq(user_id))
+        .filter(is_free(now))
         .filter(sessions::created_at.lt(before))
         .filter(sessions::expires_at.ge(now))
         .select(User::as_select())
@@ -208,7 +217,7 @@ pub fn find_user_signed_in_since(
 /// # Errors
 /// When the database fails.
 pub fn delete_session_by_id(conn: &mut AnyConnection, id: &str) -> QueryResult<usize> {
-    diesel::delete(sessions::table.find(id)).execute(conn)
+    changed!(conn, diesel::delete(sessions::table.find(id)))
 }
 
 /// Deletes up to `limit` sessions by id, from the first after `after` on (`""` for the first of all); returns their
@@ -220,6 +229,6 @@ pub fn delete_next_sessions(conn: &mut AnyConnection, after: &str, limit: i64) -
     let next = sessions::table.filter(sessions::id.gt(after)).order(sessions::id).limit(limit).select(sessions::id);
     let ids: Vec<String> = next.load(conn)?;
     let Some(last) = ids.last().cloned() else { return Ok(None) };
-    let deleted = diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)?;
+    let deleted = changed!(conn, diesel::delete(sessions::table.filter(sessions::id.eq_any(&ids))))?;
     Ok(Some((deleted, last)))
 }

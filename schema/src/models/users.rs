@@ -113,7 +113,59 @@ pub fn update_user(conn: &mut AnyConnection, id: &str, changes: &UserChanges) ->
 pub fn prove_email(conn: &mut AnyConnection, id: &str, email: &str, now: NaiveDateTime) -> QueryResult<bool> {
     let unproven = users::table.find(id).filter(users::email.eq(email)).filter(users::email_verified.eq(false));
     let changes = (users::email_verified.eq(true), users::updated_at.eq(now));
-    Ok(diesel::update(unproven).set(changes).execute(conn)? == 1)
+    lock!(conn, users::table.find(id).select(users::id));
+    Ok(changed!(conn, diesel::update(unproven).set(changes))? == 1)
+}
+
+/// Whether no ban of the user is in force at `now`.
+#[diesel::dsl::auto_type]
+pub(super) fn is_free(now: NaiveDateTime) -> _ {
+    users::banned.is_null().or(users::banned.eq(false)).or(users::ban_expires.le(now))
+}
+
+/// Whether a ban of the user is in force at `now`.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_banned(conn: &mut AnyConnection, id: &str, now: NaiveDateTime) -> QueryResult<bool> {
+    let free: Option<String> =
+        users::table.find(id).filter(is_free(now)).select(users::id).get_result(conn).optional()?;
+    Ok(free.is_none())
+}
+
+/// Bans a user, until `until` or for good, or lifts the ban; returns the number changed: 0 or 1.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_banned(conn: &mut AnyConnection, id: &str, ban: Option<&Ban>) -> QueryResult<usize> {
+    let changes = (
+        users::banned.eq(Some(ban.is_some())),
+        users::ban_reason.eq(ban.and_then(|ban| ban.reason.as_deref())),
+        users::ban_expires.eq(ban.and_then(|ban| ban.until)),
+    );
+    changed!(conn, diesel::update(users::table.find(id)).set(changes))
+}
+
+/// The ban of a user, whether or not it is over; `None` when there is none.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_ban(conn: &mut AnyConnection, id: &str) -> QueryResult<Option<Ban>> {
+    users::table
+        .find(id)
+        .filter(users::banned.eq(true))
+        .select((users::ban_reason, users::ban_expires))
+        .get_result(conn)
+        .optional()
+}
+
+/// Why and until when somebody must not sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct Ban {
+    /// For operators; never shown to the user.
+    pub reason: Option<String>,
+    /// When it ends (UTC); `None`: when it is lifted.
+    pub until: Option<NaiveDateTime>,
 }
 
 /// Deletes the user, and by cascade the sessions and accounts; returns the number of users deleted.
@@ -121,7 +173,7 @@ pub fn prove_email(conn: &mut AnyConnection, id: &str, email: &str, now: NaiveDa
 /// # Errors
 /// When the database fails.
 pub fn delete_user(conn: &mut AnyConnection, id: &str) -> QueryResult<usize> {
-    diesel::delete(users::table.find(id)).execute(conn)
+    changed!(conn, diesel::delete(users::table.find(id)))
 }
 
 /// Inserts full rows by one statement: all or, on an error, none. At most 3000 of them, for SQLite's number of

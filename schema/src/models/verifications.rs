@@ -66,7 +66,7 @@ pub fn find_verification(conn: &mut AnyConnection, identifier: &str) -> QueryRes
 /// When the database fails.
 pub fn consume_verification(conn: &mut AnyConnection, row: &Verification) -> QueryResult<bool> {
     let own = verifications::table.filter(verifications::id.eq(&row.id));
-    if diesel::delete(own).execute(conn)? == 0 {
+    if changed!(conn, diesel::delete(own))? == 0 {
         return Ok(false);
     }
     let older = verifications::table.filter(verifications::identifier.eq(&row.identifier));
@@ -79,7 +79,7 @@ pub fn consume_verification(conn: &mut AnyConnection, row: &Verification) -> Que
 /// # Errors
 /// When the database fails.
 pub fn delete_verifications_with_value(conn: &mut AnyConnection, value: &str) -> QueryResult<usize> {
-    diesel::delete(verifications::table.filter(verifications::value.eq(value))).execute(conn)
+    changed!(conn, diesel::delete(verifications::table.filter(verifications::value.eq(value))))
 }
 
 /// Ends every mailed link with which this user could set a password; returns their number.
@@ -90,7 +90,7 @@ pub fn delete_reset_tokens(conn: &mut AnyConnection, user_id: &str) -> QueryResu
     let tokens = verifications::table
         .filter(verifications::value.eq(user_id))
         .filter(verifications::identifier.like("reset-password:%"));
-    diesel::delete(tokens).execute(conn)
+    changed!(conn, diesel::delete(tokens))
 }
 
 /// Deletes up to `limit` rows that ended before `now`; returns the number deleted.
@@ -100,7 +100,7 @@ pub fn delete_reset_tokens(conn: &mut AnyConnection, user_id: &str) -> QueryResu
 pub fn purge_verifications(conn: &mut AnyConnection, now: NaiveDateTime, limit: i64) -> QueryResult<usize> {
     let over = verifications::table.filter(verifications::expires_at.lt(now)).select(verifications::id).limit(limit);
     let ids: Vec<String> = over.load(conn)?;
-    diesel::delete(verifications::table.filter(verifications::id.eq_any(ids))).execute(conn)
+    changed!(conn, diesel::delete(verifications::table.filter(verifications::id.eq_any(&ids))))
 }
 
 /// The newest row of an identifier, locked until the transaction ends: of any number of callers each
@@ -138,7 +138,7 @@ pub fn replace_verification(conn: &mut AnyConnection, row: &Verification) -> Que
 /// # Errors
 /// When the database fails.
 pub fn delete_verifications(conn: &mut AnyConnection, identifier: &str) -> QueryResult<usize> {
-    diesel::delete(verifications::table.filter(verifications::identifier.eq(identifier))).execute(conn)
+    changed!(conn, diesel::delete(verifications::table.filter(verifications::identifier.eq(identifier))))
 }
 
 /// Changes the value of a row that was found; false when somebody else changed or removed it since.
@@ -154,5 +154,6 @@ pub fn update_value(
     let as_found =
         verifications::table.filter(verifications::id.eq(&found.id)).filter(verifications::value.eq(&found.value));
     let changes = (verifications::value.eq(value), verifications::updated_at.eq(now));
-    Ok(diesel::update(as_found).set(changes).execute(conn)? == 1)
+    lock!(conn, verifications::table.find(&found.id).select(verifications::id));
+    Ok(changed!(conn, diesel::update(as_found).set(changes))? == 1)
 }

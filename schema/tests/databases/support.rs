@@ -33,8 +33,8 @@ pub fn session(id: &str, user_id: &str, expires_in: i64) -> Session {
         token: format!("token-{id}"),
         created_at: at(0),
         updated_at: at(0),
-        ip_address: "192.0.2.1".to_owned(),
-        user_agent: String::new(),
+        ip_address: Some("192.0.2.1".to_owned()),
+        user_agent: Some(String::new()),
         user_id: user_id.to_owned(),
         additional_fields: "{}".to_owned(),
     }

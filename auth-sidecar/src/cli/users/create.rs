@@ -3,13 +3,13 @@
 use schema::{DbError, User, accounts, adoption, users};
 
 use super::password_input::PasswordInput;
-use super::{fields, ready_database};
+use super::{fields, hash_policy, ready_database};
 use crate::cli::CliError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::email_form::is_email;
 use crate::flows::credentials::new_account;
-use crate::ids::new_user_id;
+use crate::ids::new_id;
 use crate::password;
 use crate::wire::declared::{merge_json, user_changes};
 
@@ -43,16 +43,15 @@ pub async fn create(config: &Config, args: Args) -> Result<(), CliError> {
     let registry = &config.fields;
     let mut declared = fields::parse_arguments(&registry.user, &args.field)?;
     fields::complete(&registry.user, &mut declared).map_err(CliError::Failed)?;
+    let db = ready_database(&config.database).await?;
     let hash = match args.hash {
         Some(hash) => {
             password::kind_of(&hash).map_err(|refused| CliError::Failed(format!("the hash is refused: {refused}")))?;
             Some(hash)
         }
-        None => args.password.hash(config)?,
+        None => args.password.hash(config, &hash_policy(&db, config).await?)?,
     };
-    let db = ready_database(&config.database).await?;
-    let adopted = adoption::current(&db).await?;
-    let id = new_user_id(&db, adopted.map(|adopted| adopted.ids).unwrap_or_default()).await?;
+    let id = new_id(&db, adoption::current(&db).await?.as_ref(), "users").await?;
     let now = Clock::System.now();
     let (columns, json) = user_changes(registry, &declared);
     let user = User {

@@ -11,10 +11,11 @@ mod password_input;
 mod set_password;
 
 use clap::Subcommand;
-use schema::{AnyConnection, User, users as table};
+use schema::{AnyConnection, Db, User, adoption, users as table};
 
 use super::{CliError, block_on, ready_database};
 use crate::config::Config;
+use crate::password::HashPolicy;
 
 /// What to do with users.
 #[derive(Subcommand)]
@@ -64,6 +65,12 @@ pub fn find(conn: &mut AnyConnection, who: &str) -> diesel::QueryResult<Option<U
         return Ok(Some(user));
     }
     table::find_user_by_id(conn, who)
+}
+
+/// How new hashes are made in this database.
+pub async fn hash_policy(db: &Db, config: &Config) -> Result<HashPolicy, CliError> {
+    let adopted = adoption::current(db).await?;
+    Ok(adopted.map_or(config.password.policy, |adopted| config.password.policy_on(&adopted)))
 }
 
 /// There is no such user.

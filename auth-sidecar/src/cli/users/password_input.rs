@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::cli::CliError;
 use crate::config::Config;
-use crate::password;
+use crate::password::{self, HashPolicy};
 
 /// More than any password that could be allowed.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -25,7 +25,7 @@ pub struct PasswordInput {
 
 impl PasswordInput {
     /// The hash of the password, `None` when none was asked for.
-    pub fn hash(&self, config: &Config) -> Result<Option<String>, CliError> {
+    pub fn hash(&self, config: &Config, policy: &HashPolicy) -> Result<Option<String>, CliError> {
         let password = match &self.password_file {
             Some(path) => File::open(path)
                 .and_then(read)
@@ -39,7 +39,7 @@ impl PasswordInput {
         if length < min || length > max {
             return Err(CliError::Failed(format!("the password has to have {min} to {max} characters")));
         }
-        let hash = password::hash(&config.password.policy, &password);
+        let hash = password::hash(policy, &password);
         hash.map(Some).map_err(|error| CliError::Failed(error.to_string()))
     }
 }

@@ -3,7 +3,7 @@
 use schema::{accounts, sessions, users, verifications};
 
 use super::password_input::PasswordInput;
-use super::{find, nobody, ready_database};
+use super::{find, hash_policy, nobody, ready_database};
 use crate::cli::CliError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,12 +27,12 @@ pub struct Args {
 /// Writes the hash, into an account that is made when there is none, and ends what could still be opened with the old
 /// password or a mail.
 pub async fn set_password(config: &Config, args: Args) -> Result<(), CliError> {
-    let Some(hash) = args.password.hash(config)? else {
-        return Err(CliError::Failed("no password is given".to_owned()));
-    };
     let now = Clock::System.now();
     let (who, keep_sessions) = (args.who.clone(), args.keep_sessions);
     let db = ready_database(&config.database).await?;
+    let Some(hash) = args.password.hash(config, &hash_policy(&db, config).await?)? else {
+        return Err(CliError::Failed("no password is given".to_owned()));
+    };
     let done = db.write(move |conn| {
         let Some(found) = find(conn, &who)? else { return Ok(None) };
         let Some(user) = users::lock_user(conn, &found.id)? else { return Ok(None) };

@@ -14,6 +14,7 @@ use crate::flows::read_session::CurrentSession;
 use crate::flows::start_session::new_session;
 use crate::plugins::mailbox::{self, Arrival, SignedIn, newcomer, write_again};
 use crate::routes::Answer;
+use crate::routes::sign_in::banned;
 
 /// Signs in by a code, and makes the user when nobody has the address.
 ///
@@ -34,13 +35,13 @@ pub async fn sign_in_email_otp(cx: &mut Context) -> Result<Answer, ApiError> {
     let declared = if settings.disable_sign_up {
         Err(invalid())
     } else {
-        parse_input(&cx.app.config.fields.user, &members, Action::Create).map_err(ApiError::from)
+        parse_input(&cx.app.fields().user, &members, Action::Create).map_err(ApiError::from)
     };
     let new_user = match &declared {
-        Ok(declared) => Some(newcomer(cx, cx.app.new_user_id().await?, &email, name, image, declared)),
+        Ok(declared) => Some(newcomer(cx, cx.app.new_id("users").await?, &email, name, image, declared)),
         Err(_) => None,
     };
-    let session = new_session(cx, "", true);
+    let session = new_session(cx, "", true).await?;
     let arrived = write_again(&cx.app.db, move |conn| match guess.spend(conn, now)? {
         Ok(()) => mailbox::sign_in(conn, &email, new_user.as_ref(), &session, now).map(Ok),
         Err(refusal) => Ok(Err(refusal)),
@@ -54,6 +55,7 @@ pub async fn sign_in_email_otp(cx: &mut Context) -> Result<Answer, ApiError> {
     let SignedIn { user, session, is_new } = match arrival {
         Arrival::SignedIn(signed_in) => *signed_in,
         Arrival::Nobody => return Err(declared.err().unwrap_or_else(invalid)),
+        Arrival::Banned => return Err(banned()),
         Arrival::Gone => return Err(invalid()),
     };
     if is_new {

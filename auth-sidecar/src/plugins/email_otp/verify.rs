@@ -47,7 +47,10 @@ pub async fn verify_email(cx: &mut Context) -> Result<Answer, ApiError> {
     check_email(&email)?;
     let identifier = OtpType::EmailVerification.identifier(&email);
     let (guess, now) = (Guess::new(settings(cx)?, identifier, otp), cx.app.clock.now());
-    let session = cx.app.config.email_verification.auto_sign_in.then(|| new_session(cx, "", true));
+    let session = match cx.app.config.email_verification.auto_sign_in {
+        true => Some(new_session(cx, "", true).await?),
+        false => None,
+    };
     let (user, session) = cx
         .app
         .db
@@ -59,6 +62,8 @@ pub async fn verify_email(cx: &mut Context) -> Result<Answer, ApiError> {
             let locked = found.map(|id| users::lock_user(conn, &id)).transpose()?.flatten();
             let Some(user) = locked.filter(|user| user.email == email) else { return Ok(Err(user_not_found())) };
             let changes = UserChanges { email_verified: Some(true), updated_at: Some(now), ..UserChanges::default() };
+            // Who is banned has the address proven all the same.
+            let session = if users::is_banned(conn, &user.id, now)? { None } else { session };
             let session = session.map(|session| Session { user_id: user.id.clone(), ..session });
             session.iter().try_for_each(|session| sessions::insert_session(conn, session))?;
             let user = users::update_user(conn, &user.id, &changes)?.unwrap_or(user);
@@ -66,7 +71,7 @@ pub async fn verify_email(cx: &mut Context) -> Result<Answer, ApiError> {
         })
         .await??;
 
-    let shown = wire::user(&user, &cx.app.config.fields);
+    let shown = wire::user(&user, &cx.app.fields());
     let mut token = Value::Null;
     if let Some(session) = session {
         let current = CurrentSession::from_rows(&cx.app, &session, &user);

@@ -190,18 +190,17 @@ impl Keyring {
         let (secrets, expires_at) = (self.secrets.clone(), settings.expiry_of_new_keys(from));
         let made = tokio::task::spawn_blocking(move || new_row(&secrets, alg, from, expires_at));
         let candidate = made.await.map_err(ApiError::internal)??;
-        let kid = candidate.id.clone();
+        let public_key = candidate.public_key.clone();
         let insert = self.db.write(move |conn| {
             let mut rows = jwks::lock_keys(conn)?;
             // Another replica may have been first.
             if signing_row(&rows, alg, from).is_none() {
-                jwks::insert_key(conn, &candidate)?;
-                rows.push(candidate);
+                rows.push(jwks::insert_key(conn, &candidate)?);
             }
             Ok(rows)
         });
         let rows = insert.await?;
-        if rows.iter().any(|row| row.id == kid) {
+        if let Some(Jwk { id: kid, .. }) = rows.iter().find(|row| row.public_key == public_key) {
             tracing::info!(kid, alg = alg.name(), "made a signing key");
         }
         Ok(rows)

@@ -14,6 +14,7 @@ use schema::{Jwk, jwks};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use self::key::KeyAlg;
 use crate::config::{JwtSettings, Signing};
 use crate::context::Context;
 use crate::cookies::JsonObject;
@@ -94,15 +95,20 @@ pub async fn jwks(cx: &mut Context) -> Result<Answer, ApiError> {
 
 /// The keys whose tokens are still good, in the order they were made, as upstream has them.
 fn published(rows: &[Jwk], settings: &JwtSettings, now: NaiveDateTime) -> Vec<Value> {
-    rows.iter().rev().filter(|row| settings.publishes(row, now)).filter_map(public_jwk).collect()
+    rows.iter().rev().filter(|row| settings.publishes(row, now)).filter_map(|row| public_jwk(row, settings)).collect()
 }
 
 /// A key as others see it, its members in upstream's order; `None` for a row that holds no key.
-fn public_jwk(row: &Jwk) -> Option<Value> {
+fn public_jwk(row: &Jwk, settings: &JwtSettings) -> Option<Value> {
     let public: JsonObject = serde_json::from_str(&row.public_key).ok()?;
     let mut jwk = Map::new();
-    for (name, value) in [("alg", &row.alg), ("crv", &row.crv)] {
-        jwk.extend(value.iter().map(|value| (name.to_owned(), Value::from(value.as_str()))));
+    // Rows of early versions name no algorithm.
+    let guess = match &settings.signing {
+        Signing::Keys(alg) if row.alg.is_none() => KeyAlg::of(row, *alg).map(KeyAlg::name),
+        _ => None,
+    };
+    for (name, value) in [("alg", row.alg.as_deref().or(guess)), ("crv", row.crv.as_deref())] {
+        jwk.extend(value.map(|value| (name.to_owned(), Value::from(value))));
     }
     jwk.extend(public);
     // Whatever a row holds, no private part of a key goes out.
@@ -144,7 +150,7 @@ pub fn bearer_token(cx: &Context) -> Option<String> {
 pub async fn bearer_user(cx: &mut Context) -> Result<Option<JsonObject>, ApiError> {
     let (Some(settings), Some(token)) = (&cx.app.config.plugins.jwt, bearer_token(cx)) else { return Ok(None) };
     let user = access_token::verify(&cx.app, settings, &token).await?.ok_or_else(ApiError::unauthorized)?;
-    let shown = wire::user(&user, &cx.app.config.fields);
+    let shown = wire::user(&user, &cx.app.fields());
     cx.user_id = Some(user.id);
     Ok(Some(shown))
 }

@@ -18,6 +18,7 @@ use crate::flows::start_session::new_session;
 use crate::ids::{generate_id, random_letters};
 use crate::links::set_query;
 use crate::mail::{Mail, MailKind};
+use crate::routes::sign_in::banned;
 use crate::routes::{Answer, Route, routes};
 
 /// The plugin's endpoints.
@@ -121,6 +122,7 @@ pub async fn magic_link_verify(cx: &mut Context) -> Result<Answer, ApiError> {
     let SignedIn { user, session, is_new } = match arrive(cx, &token).await? {
         Ok(Arrival::SignedIn(signed_in)) => *signed_in,
         Ok(Arrival::Nobody) => return Ok(refuse(on_error, "new_user_signup_disabled", None)),
+        Ok(Arrival::Banned) => return Err(banned()),
         Ok(Arrival::Gone) => return Ok(refuse(on_error, "user_not_found", None)),
         Err(ErrorBody::Coded { code, message }) => return Ok(refuse(on_error, code, Some(&message))),
         Err(_) => return Ok(refuse(on_error, codes::INVALID_TOKEN.code, None)),
@@ -144,14 +146,14 @@ async fn arrive(cx: &Context, token: &str) -> Result<Result<Arrival, ErrorBody>,
         return Ok(Err(ErrorBody::Empty));
     };
     // No field can be given on this way, but some have defaults and others may be required.
-    let declared = parse_input(&cx.app.config.fields.user, &Map::<String, Value>::new(), Action::Create);
+    let declared = parse_input(&cx.app.fields().user, &Map::<String, Value>::new(), Action::Create);
     let new_user = match &declared {
         Ok(declared) if !settings(cx)?.disable_sign_up => {
-            Some(newcomer(cx, cx.app.new_user_id().await?, &record.email, record.name, None, declared))
+            Some(newcomer(cx, cx.app.new_id("users").await?, &record.email, record.name, None, declared))
         }
         _ => None,
     };
-    let (email, session) = (record.email.to_lowercase(), new_session(cx, "", true));
+    let (email, session) = (record.email.to_lowercase(), new_session(cx, "", true).await?);
     let arrival = write_again(&cx.app.db, move |conn| {
         if !verifications::consume_verification(conn, &row)? {
             return Ok(None);

@@ -66,7 +66,12 @@ pub async fn store_hash(app: &TestApp, email: &str, hash: Option<&str>) {
 
 pub async fn session(app: &TestApp, token: &str) -> Option<Session> {
     let token = token.to_owned();
-    let found = app.db.db.read(move |conn| schema::sessions::find_session_with_user(conn, &token)).await.unwrap();
+    let found = app
+        .db
+        .db
+        .read(move |conn| schema::sessions::find_session_with_user(conn, &token, chrono::Utc::now().naive_utc()))
+        .await
+        .unwrap();
     found.map(|(session, _)| session)
 }
 

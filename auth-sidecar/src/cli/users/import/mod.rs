@@ -70,8 +70,8 @@ pub async fn import(config: &Config, args: Args) -> Result<(), CliError> {
     let db = ready_database(&patient(config)).await?;
     if let Some(adopted) = adoption::current(&db).await? {
         return Err(CliError::Failed(format!(
-            "{} is an adopted table: fill it by its own program or by SQL",
-            adopted.table
+            "adopted tables ({}) are filled by their own program or by SQL",
+            adopted.names()
         )));
     }
     let rejects = Rejects::open(reject, source.header()).map_err(|error| unwritten(reject, &error))?;

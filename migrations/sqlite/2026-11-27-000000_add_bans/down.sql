@@ -1,0 +1,3 @@
+ALTER TABLE users DROP COLUMN ban_expires;
+ALTER TABLE users DROP COLUMN ban_reason;
+ALTER TABLE users DROP COLUMN banned;
