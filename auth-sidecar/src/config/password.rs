@@ -103,7 +103,7 @@ pub(super) fn read_hashing(r: &mut Reader<'_>) -> PasswordSettings {
     let bcrypt_cost = r.number("AUTH_BCRYPT_COST");
     let threads = r.cores("AUTH_HASH_THREADS");
     let queue = r.size("AUTH_HASH_QUEUE");
-    let policy = HashPolicy { scheme, bcrypt_cost, shared_with: SharedWith::Nobody };
+    let policy = HashPolicy { scheme, bcrypt_cost, shared_with: SharedWith::Nobody, replaces: true };
     PasswordSettings { policy, explicit: r.present("AUTH_PASSWORD_HASH"), threads, queue }
 }
 
@@ -112,13 +112,12 @@ impl PasswordSettings {
     /// their rows have, so that the other program goes on verifying them.
     #[must_use]
     pub fn policy_on(&self, adoption: &Adoption) -> HashPolicy {
-        let shared_with = match (adoption.source, self.explicit) {
-            (_, true) => SharedWith::Nobody,
-            (Source::UsersTable, false) => SharedWith::Program,
-            (Source::BetterAuth, false) => SharedWith::BetterAuth,
+        let shared_with = match adoption.source {
+            Source::UsersTable => SharedWith::Program,
+            Source::BetterAuth => SharedWith::BetterAuth,
         };
         let theirs = adoption.hash.parse().unwrap_or(self.policy.scheme);
         let scheme = if self.explicit { self.policy.scheme } else { theirs };
-        HashPolicy { scheme, shared_with, ..self.policy }
+        HashPolicy { scheme, shared_with, replaces: self.explicit, ..self.policy }
     }
 }

@@ -166,8 +166,12 @@ mod tests {
     use super::super::{Scheme, hash};
     use super::*;
 
-    const POLICY: HashPolicy =
-        HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4, shared_with: crate::password::SharedWith::Nobody };
+    const POLICY: HashPolicy = HashPolicy {
+        scheme: Scheme::Bcrypt,
+        bcrypt_cost: 4,
+        shared_with: crate::password::SharedWith::Nobody,
+        replaces: true,
+    };
 
     type Answer<T> = oneshot::Receiver<Result<T, HasherError>>;
 

@@ -91,8 +91,10 @@ pub struct HashPolicy {
     /// The base-2 logarithm of bcrypt's rounds, [`MIN_BCRYPT_COST`] to [`MAX_BCRYPT_COST`] (from 4 in tests). The
     /// configuration checks the range: outside of it [`hash`] fails and [`burn`] does nothing.
     pub bcrypt_cost: u32,
-    /// Who else verifies the hashes.
+    /// Who else verifies the hashes. Of theirs none is replaced by one of the same kind.
     pub shared_with: SharedWith,
+    /// Whether hashes of another kind than [`HashPolicy::scheme`] are replaced.
+    pub replaces: bool,
 }
 
 /// Who else verifies the hashes that are made, and so may know fewer kinds than this service.
@@ -101,9 +103,9 @@ pub enum SharedWith {
     /// Nobody, or whoever knows what the setting says: a hash that is out of date is replaced.
     #[default]
     Nobody,
-    /// Another program on an adopted table. It hashes what was typed, and none of its hashes is replaced by another kind.
+    /// Another program on an adopted table, which hashes what was typed.
     Program,
-    /// A Better Auth server, which hashes the NFKC form. None of its hashes is replaced either.
+    /// A Better Auth server, which hashes the NFKC form.
     BetterAuth,
 }
 
@@ -262,13 +264,18 @@ impl<'a> Stored<'a> {
 
     /// Whether [`make`] would now make another kind of hash of this password.
     fn is_outdated(&self, policy: &HashPolicy, password: &[u8]) -> bool {
-        if policy.shared_with != SharedWith::Nobody {
-            return false;
+        let is_of_the_kind = match self {
+            Self::Bcrypt(_) => matches!(policy.scheme, Scheme::Bcrypt | Scheme::BcryptSha256),
+            Self::Argon2(_) => policy.scheme == Scheme::Argon2id,
+            Self::Scrypt(_) => policy.scheme == Scheme::Scrypt,
+        };
+        if !is_of_the_kind || policy.shared_with != SharedWith::Nobody {
+            return policy.replaces && !is_of_the_kind;
         }
         match self {
-            Self::Bcrypt(hash) => policy.scheme != Scheme::Bcrypt || hash.is_outdated(policy.bcrypt_cost, password),
-            Self::Argon2(hash) => policy.scheme != Scheme::Argon2id || hash.is_outdated(),
-            Self::Scrypt(_) => policy.scheme != Scheme::Scrypt,
+            Self::Bcrypt(hash) => hash.is_outdated(policy.bcrypt_cost, password),
+            Self::Argon2(hash) => hash.is_outdated(),
+            Self::Scrypt(_) => false,
         }
     }
 

@@ -7,9 +7,12 @@ use proptest::prelude::*;
 use super::vectors::{BETTER_AUTH, CUT, DECOMPOSED, DIGITS_90, LONG, OWASP, PYTHON};
 use super::*;
 
-const BCRYPT: HashPolicy = HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4, shared_with: SharedWith::Nobody };
-const ARGON2ID: HashPolicy = HashPolicy { scheme: Scheme::Argon2id, bcrypt_cost: 4, shared_with: SharedWith::Nobody };
-const SCRYPT: HashPolicy = HashPolicy { scheme: Scheme::Scrypt, bcrypt_cost: 4, shared_with: SharedWith::Nobody };
+const BCRYPT: HashPolicy =
+    HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4, shared_with: SharedWith::Nobody, replaces: true };
+const ARGON2ID: HashPolicy =
+    HashPolicy { scheme: Scheme::Argon2id, bcrypt_cost: 4, shared_with: SharedWith::Nobody, replaces: true };
+const SCRYPT: HashPolicy =
+    HashPolicy { scheme: Scheme::Scrypt, bcrypt_cost: 4, shared_with: SharedWith::Nobody, replaces: true };
 const POLICIES: [HashPolicy; 3] = [BCRYPT, ARGON2ID, SCRYPT];
 
 const KEEP: Verdict = Verdict::Right { rehash: false };

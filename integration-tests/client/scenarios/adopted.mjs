@@ -41,10 +41,14 @@ export default (scenario) => {
     await t.inTable('nothing else is written', async ({ row }) => [await row(grace.email), before]);
   });
 
-  scenario('who is not active is unknown', { adopted: true }, async (t) => {
+  scenario('who is not active does not sign in', { adopted: true }, async (t) => {
     const eve = await t.existing('eve');
-    await t.post('sign in', '/sign-in/email', signIn(eve), { jar: null });
-    await t.call('through the client', (c) => c.signIn.email(signIn(eve)));
+    await t.post('another password', '/sign-in/email', { ...signIn(eve), password: 'old-password-2' }, { jar: null });
+    await t.inTable('refused with the words of the admin plugin', async () => {
+      const headers = { 'content-type': 'application/json', origin: t.url };
+      const answer = await fetch(`${t.url}${t.configuration.basePath}/sign-in/email`, { method: 'POST', headers, body: JSON.stringify(signIn(eve)) });
+      return [[answer.status, (await answer.json()).code], [403, 'BANNED_USER']];
+    });
   });
 
   scenario('an old user changes everything and goes', { adopted: true }, async (t) => {
