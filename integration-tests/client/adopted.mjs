@@ -92,6 +92,7 @@ export async function adoptTable(url, { passwordHash, ...kinds }, adopt) {
   await adopt(['--table', sqlite ? 'app_users' : 'public.app_users', '--apply', '--yes']);
   return {
     passwordHash,
+    hash: kinds.hash,
     row: async (email) => (await rows(ROW(email)))[0],
     renew: (email) => write(`UPDATE app_users SET ${RENEW[backend]} WHERE email = '${email}'`),
   };

@@ -16,11 +16,12 @@ macro_rules! changed {
 }
 
 /// Locks the rows of a query until the transaction ends, so that what a statement asks of them is asked of what they are
-/// then: a view with triggers, as over an adopted table, asks what they were. On SQLite a transaction that writes is alone.
+/// then: a view with triggers, as over an adopted table, asks what they were. As weak as the lock of an UPDATE, so that rows
+/// that refer to them may be inserted meanwhile. On SQLite a transaction that writes is alone.
 macro_rules! lock {
     ($conn:expr, $rows:expr) => {
         if let $crate::db::AnyConnection::Postgres(conn) = $conn {
-            $rows.for_update().load::<String>(conn)?;
+            $rows.for_no_key_update().load::<String>(conn)?;
         }
     };
 }

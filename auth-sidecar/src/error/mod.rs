@@ -173,7 +173,6 @@ impl From<HasherError> for ApiError {
         match error {
             HasherError::Busy => Self::Unavailable(Cause("the queue of the hashing threads is full".to_owned())),
             HasherError::Nul => Self::validation("[body.password] Invalid input: NUL characters are not allowed"),
-            HasherError::TooLong => Self::new(StatusCode::BAD_REQUEST, &codes::PASSWORD_TOO_LONG),
             HasherError::Failed => Self::internal("hashing a password failed"),
         }
     }

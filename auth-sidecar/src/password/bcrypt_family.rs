@@ -125,17 +125,6 @@ pub(super) fn make(password: &[u8], cost: u32, salt: [u8; 16]) -> Result<String,
     make_sha256(password, cost, salt)
 }
 
-/// A new `$2b$` hash, for a program that knows no other.
-pub(super) fn make_plain(password: &[u8], cost: u32, salt: [u8; 16]) -> Result<String, HashError> {
-    if password.len() > PLAIN_LIMIT {
-        return Err(HashError::TooLong);
-    }
-    if cost > MAX_COST {
-        return Err(HashError::Failed);
-    }
-    compute(Form::Plain, password, cost, salt)
-}
-
 /// A new `$bcrypt-sha256$v=2` hash.
 pub(super) fn make_sha256(password: &[u8], cost: u32, salt: [u8; 16]) -> Result<String, HashError> {
     if cost > MAX_COST {

@@ -30,9 +30,6 @@ pub enum HasherError {
     /// The new password contains U+0000.
     #[error("the password contains a NUL character")]
     Nul,
-    /// The new password is longer than 72 bytes, and bcrypt is shared with a program that knows no other hash.
-    #[error("the password is longer than 72 bytes")]
-    TooLong,
     /// The hash could not be made, or the job panicked.
     #[error("the password could not be hashed")]
     Failed,
@@ -42,7 +39,6 @@ impl From<HashError> for HasherError {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Nul => Self::Nul,
-            HashError::TooLong => Self::TooLong,
             HashError::Failed => Self::Failed,
         }
     }

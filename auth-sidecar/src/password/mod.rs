@@ -128,9 +128,6 @@ pub enum HashError {
     /// The password holds U+0000, where implementations of bcrypt end the password or repeat it.
     #[error("the password contains a NUL character")]
     Nul,
-    /// bcrypt would cut it, and the other program knows no form that does not.
-    #[error("the password is longer than 72 bytes")]
-    TooLong,
     /// No random bytes, no memory, or a cost outside its range.
     #[error("the password could not be hashed")]
     Failed,
@@ -164,8 +161,7 @@ pub fn kind_of(stored: &str) -> Result<&'static str, Refused> {
 /// random salt.
 ///
 /// # Errors
-/// [`HashError::Nul`] for a password with U+0000; [`HashError::TooLong`] above 72 bytes where bcrypt is shared with a
-/// program; [`HashError::Failed`] if the system gives no random bytes or the
+/// [`HashError::Nul`] for a password with U+0000; [`HashError::Failed`] if the system gives no random bytes or the
 /// policy's cost is out of range.
 pub fn hash(policy: &HashPolicy, password: &str) -> Result<String, HashError> {
     if password.contains('\0') {
@@ -174,9 +170,6 @@ pub fn hash(policy: &HashPolicy, password: &str) -> Result<String, HashError> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|_| HashError::Failed)?;
     match policy.shared_with {
-        SharedWith::Program if policy.scheme == Scheme::Bcrypt => {
-            bcrypt_family::make_plain(password.as_bytes(), policy.bcrypt_cost, salt)
-        }
         SharedWith::Program => make(policy, password.as_bytes(), salt),
         SharedWith::Nobody | SharedWith::BetterAuth => make(policy, spellings(password).0.as_bytes(), salt),
     }

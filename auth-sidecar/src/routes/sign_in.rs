@@ -124,11 +124,13 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
         })
         .await?;
     match outcome {
-        Outcome::SignedIn => {}
         Outcome::Wrong => return Err(wrong_email_or_password()),
-        Outcome::Banned => return Err(banned()),
+        // The password was no guess.
+        Outcome::SignedIn | Outcome::Banned => cx.give_sign_in_attempts_back(&attempt),
     }
-    cx.give_sign_in_attempts_back(&attempt);
+    if let Outcome::Banned = outcome {
+        return Err(banned());
+    }
     let current = CurrentSession::from_rows(&cx.app, &session, &user);
     cx.user_id = Some(user.id);
     cx.set_session_cookie(&current, Some(body.remember));

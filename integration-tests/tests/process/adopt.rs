@@ -90,3 +90,81 @@ fn problems_and_other_databases_are_refused_with_a_word() {
         assert!(code == Some(1) && said.contains("nothing is adopted"), "{said}");
     }
 }
+
+fn tools_read_what_is_named_as_upstream_names_it(backend: Backend) {
+    let test = empty_database(backend);
+    let start = Start::on(&test.url);
+    let failed = start.run(&["adopt", "--compat-views"]);
+    assert!(failed.status.code() == Some(1) && text(&failed.stderr).contains("auth-sidecar migrate"), "{failed:?}");
+    assert_eq!(start.run(&["migrate"]).status.code(), Some(0));
+    let service = start.ready();
+    service.browser().sign_up("ada");
+    let shown = text(&start.run(&["adopt", "--compat-views"]).stdout);
+    assert!(shown.contains("AS \"emailVerified\"") && shown.contains("Nothing was changed"), "{shown}");
+    for _ in 0..2 {
+        let made = start.run(&["adopt", "--compat-views", "--apply"]);
+        assert_eq!(made.status.code(), Some(0), "{made:?}");
+    }
+    let joined = "SELECT count(*) AS n FROM \"user\" u JOIN \"session\" s ON s.\"userId\" = u.id \
+                  JOIN \"account\" a ON a.\"userId\" = u.id WHERE NOT u.\"emailVerified\" AND s.token <> '' \
+                  AND s.\"expiresAt\" > u.\"createdAt\" AND a.\"providerId\" = 'credential'";
+    assert_eq!(number(&test.url, joined), 1);
+    let write = "UPDATE \"user\" SET name = 'Mallory'";
+    let refused = match backend {
+        Backend::Postgres => PgConnection::establish(&test.url).unwrap().batch_execute(write),
+        Backend::Sqlite => {
+            let path = test.url.strip_prefix("sqlite://").unwrap();
+            SqliteConnection::establish(path).unwrap().batch_execute(write)
+        }
+    };
+    assert!(refused.is_err());
+    let removed = start.run(&["adopt", "--compat-views", "--revert"]);
+    assert_eq!(removed.status.code(), Some(0), "{removed:?}");
+    assert_eq!(start.run(&["adopt", "--compat-views", "--revert"]).status.code(), Some(0));
+}
+
+#[test]
+fn tools_read_what_is_named_as_upstream_names_it_sqlite() {
+    tools_read_what_is_named_as_upstream_names_it(Backend::Sqlite);
+}
+
+#[test]
+fn tools_read_what_is_named_as_upstream_names_it_postgres() {
+    tools_read_what_is_named_as_upstream_names_it(Backend::Postgres);
+}
+
+#[test]
+fn tables_of_a_better_auth_server_are_not_built_beside() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let test = empty_database(backend);
+        let theirs = "CREATE TABLE \"user\" (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, \
+                      \"emailVerified\" boolean NOT NULL, image text, \"createdAt\" timestamp NOT NULL, \"updatedAt\" timestamp NOT NULL); \
+                      CREATE TABLE session (id text PRIMARY KEY, \"expiresAt\" timestamp NOT NULL, token text NOT NULL UNIQUE, \
+                      \"createdAt\" timestamp NOT NULL, \"updatedAt\" timestamp NOT NULL, \"userId\" text NOT NULL); \
+                      CREATE TABLE account (id text PRIMARY KEY, \"accountId\" text NOT NULL, \"providerId\" text NOT NULL, \
+                      \"userId\" text NOT NULL, password text, \"createdAt\" timestamp NOT NULL, \"updatedAt\" timestamp NOT NULL); \
+                      CREATE TABLE verification (id text PRIMARY KEY, identifier text NOT NULL, value text NOT NULL, \
+                      \"expiresAt\" timestamp NOT NULL, \"createdAt\" timestamp, \"updatedAt\" timestamp)";
+        match backend {
+            Backend::Postgres => PgConnection::establish(&test.url).unwrap().batch_execute(theirs).unwrap(),
+            Backend::Sqlite => {
+                let path = test.url.strip_prefix("sqlite://").unwrap();
+                SqliteConnection::establish(path).unwrap().batch_execute(theirs).unwrap();
+            }
+        }
+        let start = Start::on(&test.url);
+        let served = start.run(&["serve"]);
+        assert!(served.status.code() != Some(0), "{served:?}");
+        let said = text(&served.stderr) + &text(&served.stdout);
+        assert!(said.contains("auth-sidecar adopt") && said.contains("user"), "{said}");
+        let plan = text(&start.run(&["adopt"]).stdout);
+        assert!(plan.contains("A Better Auth database") && plan.contains("makes its own"), "{plan}");
+        assert_eq!(start.run(&["adopt", "--apply", "--yes"]).status.code(), Some(0));
+        let views = start.run(&["adopt", "--compat-views"]);
+        assert!(text(&views.stderr).contains("as it is"), "{views:?}");
+        let service = start.ready();
+        let mut bob = service.browser();
+        bob.sign_up("bob");
+        bob.assert_signed_in("bob");
+    }
+}

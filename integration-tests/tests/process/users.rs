@@ -250,6 +250,45 @@ fn tables_that_are_not_there_yet_are_said_so() {
     }
 }
 
+fn who_is_banned_is_out_until_the_ban_ends(backend: Backend) {
+    let (_db, start) = migrated(backend);
+    let service = start.ready();
+    let mut ada = service.browser();
+    ada.sign_up("ada");
+    let (in_a_second, in_a_year) = (chrono::TimeDelta::seconds(2), chrono::TimeDelta::days(365));
+    let at =
+        |delay: chrono::TimeDelta| (chrono::Utc::now() + delay).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    assert!(refused(&start, &["users", "ban", "nobody@example.com"]).contains("no user"));
+
+    let ban = said(&start, &["users", "ban", &email("ada"), "--reason", "spam", "--until", &at(in_a_year)]);
+    assert!(ban.contains("is banned until") && ban.contains("sessions ended: 1"), "{ban}");
+    assert_eq!(ada.get_session().body, "null");
+    assert_eq!(sign_in(&mut ada, "ada", PASSWORD), 403);
+    assert_eq!(sign_in(&mut ada, "ada", NEW), 401, "only the right password learns of it");
+    let shown = show(&start, &email("ada"));
+    assert_eq!((&shown["banned"], &shown["ban_reason"]), (&json!(true), &json!("spam")));
+
+    assert!(said(&start, &["users", "unban", &email("ada")]).contains("not banned any more"));
+    assert!(said(&start, &["users", "unban", &email("ada")]).contains("was not banned"));
+    assert_eq!(sign_in(&mut ada, "ada", PASSWORD), 200);
+
+    said(&start, &["users", "ban", &email("ada"), "--until", &at(in_a_second)]);
+    assert_eq!(sign_in(&mut ada, "ada", PASSWORD), 403);
+    assert!(eventually(Duration::from_secs(10), || sign_in(&mut ada, "ada", PASSWORD) == 200));
+    let past = start.run(&["users", "ban", &email("ada"), "--until", "2020-01-01T00:00:00Z"]);
+    assert_eq!(past.status.code(), Some(2), "{past:?}");
+}
+
+#[test]
+fn who_is_banned_is_out_until_the_ban_ends_sqlite() {
+    who_is_banned_is_out_until_the_ban_ends(Backend::Sqlite);
+}
+
+#[test]
+fn who_is_banned_is_out_until_the_ban_ends_postgres() {
+    who_is_banned_is_out_until_the_ban_ends(Backend::Postgres);
+}
+
 fn users_are_listed_page_by_page(backend: Backend) {
     let (_db, start) = migrated(backend);
     let lines: String =

@@ -160,7 +160,7 @@ pub fn find_ban(conn: &mut AnyConnection, id: &str) -> QueryResult<Option<Ban>> 
 }
 
 /// Why and until when somebody must not sign in.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Queryable)]
 pub struct Ban {
     /// For operators; never shown to the user.
     pub reason: Option<String>,

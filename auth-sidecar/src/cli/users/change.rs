@@ -13,7 +13,7 @@ use crate::wire::declared::{merge_json, user_changes};
 pub struct Who {
     /// Address or id
     #[arg(value_name = "EMAIL|ID")]
-    who: String,
+    pub who: String,
 }
 
 /// Which fields of which user.

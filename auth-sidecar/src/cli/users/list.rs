@@ -12,6 +12,7 @@ use crate::cli::{CliError, print, shown, time};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::password;
+use crate::wire;
 
 /// Which user.
 #[derive(clap::Args)]
@@ -49,9 +50,10 @@ pub async fn show(config: &Config, args: ShowArgs) -> Result<(), CliError> {
         let Some(user) = find(conn, &who)? else { return Ok(None) };
         let accounts = accounts::list_accounts(conn, &user.id)?;
         let sessions = sessions::list_sessions(conn, &user.id, now)?.len();
-        Ok(Some((user, accounts, sessions)))
+        let ban = users::find_ban(conn, &user.id)?;
+        Ok(Some((user, accounts, sessions, ban)))
     });
-    let Some((user, accounts, sessions)) = found.await? else { return Err(nobody(&args.who)) };
+    let Some((user, accounts, sessions, ban)) = found.await? else { return Err(nobody(&args.who)) };
     let hash = accounts.iter().filter(|a| a.provider_id == accounts::CREDENTIAL).find_map(|a| a.password.as_deref());
     let kind = hash.map_or("none", |hash| password::kind_of(hash).unwrap_or("a hash that is refused"));
     let providers: Vec<&str> = accounts.iter().map(|account| account.provider_id.as_str()).collect();
@@ -59,6 +61,11 @@ pub async fn show(config: &Config, args: ShowArgs) -> Result<(), CliError> {
     members.insert("password".to_owned(), kind.into());
     members.insert("accounts".to_owned(), providers.into());
     members.insert("sessions".to_owned(), sessions.into());
+    members.insert("banned".to_owned(), ban.is_some().into());
+    if let Some(ban) = ban {
+        members.insert("ban_reason".to_owned(), ban.reason.into());
+        members.insert("ban_expires".to_owned(), ban.until.map(wire::date).into());
+    }
     if args.json {
         println!("{}", Value::Object(members));
         return Ok(());

@@ -1,5 +1,6 @@
 //! `auth-sidecar users`: what an operator does to users, one by one or all at once.
 
+mod ban;
 mod change;
 mod columns;
 mod create;
@@ -32,6 +33,10 @@ pub enum Action {
     SetField(change::SetFieldArgs),
     /// Mark a user's address as proven
     Verify(change::Who),
+    /// Keep a user out, until a time or for good; ends the user's sessions
+    Ban(ban::Args),
+    /// Lift a ban
+    Unban(change::Who),
     /// Delete a user with all sessions and accounts
     Delete(change::DeleteArgs),
     /// Take users over from a file, with the hashes of their passwords
@@ -50,6 +55,8 @@ pub fn users(config: &Config, action: Action) -> Result<(), CliError> {
             Action::SetPassword(args) => set_password::set_password(config, args).await,
             Action::SetField(args) => change::set_field(config, args).await,
             Action::Verify(who) => change::verify(config, who).await,
+            Action::Ban(args) => ban::ban(config, args).await,
+            Action::Unban(who) => ban::unban(config, who).await,
             Action::Delete(args) => change::delete(config, args).await,
             Action::Import(args) => import::import(config, args).await,
             Action::Export(args) => export::export(config, args).await,
