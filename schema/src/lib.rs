@@ -3,7 +3,7 @@
 //! - [`db`]: the pool with its two doors, [`Db::read`] and [`Db::write`], and [`DbError`];
 //! - [`migrations`]: the embedded migrations of both databases;
 //! - [`fields`]: the configurable constraints of the personalization columns;
-//! - [`adoption`]: a table of users that another program made;
+//! - [`adoption`]: tables that another program made;
 //! - [`inspect`]: what a database says of itself;
 //! - [`tables`]: diesel's `table!`s;
 //! - [`users`], [`sessions`], [`accounts`], [`verifications`], [`mails`], [`jwks`]: the rows and the queries on each table.
