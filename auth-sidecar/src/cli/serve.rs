@@ -91,7 +91,7 @@ fn prepared(outcome: Result<Result<(), MigrateError>, JoinError>) -> Result<(), 
 /// Migrates as soon as the database answers; until then the service is live but not ready. Fails
 /// only when waiting would not help.
 async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> {
-    let rules = column_rules(&app.fields());
+    let rules = column_rules(app.fields());
     let mut waits = BACKOFF_MS.iter().copied();
     let mut wait = 0;
     loop {

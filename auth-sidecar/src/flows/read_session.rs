@@ -39,8 +39,8 @@ impl CurrentSession {
             email: user.email.clone(),
             token: session.token.clone(),
             created_at: session.created_at,
-            session: wire::session(session, &app.fields()),
-            user: wire::user(user, &app.fields()),
+            session: wire::session(session, app.fields()),
+            user: wire::user(user, app.fields()),
         }
     }
 

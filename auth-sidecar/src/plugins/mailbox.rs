@@ -43,7 +43,7 @@ pub fn newcomer(
     declared: &Map<String, Value>,
 ) -> User {
     let now = cx.app.clock.now();
-    let (columns, json) = user_changes(&cx.app.fields(), declared);
+    let (columns, json) = user_changes(cx.app.fields(), declared);
     User {
         id,
         name: name.unwrap_or_default(),

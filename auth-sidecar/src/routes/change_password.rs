@@ -68,7 +68,7 @@ pub async fn change_password(cx: &mut Context) -> Result<Answer, ApiError> {
         let renewed = CurrentSession {
             token: session.token.clone(),
             created_at: session.created_at,
-            session: wire::session(&session, &cx.app.fields()),
+            session: wire::session(&session, cx.app.fields()),
             ..current.clone()
         };
         cx.set_session_cookie(&renewed, None);

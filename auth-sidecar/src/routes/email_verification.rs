@@ -217,7 +217,7 @@ async fn take_address(
         }
         Err(error) => return Err(error.into()),
     };
-    let user = wire::user(&updated, &cx.app.fields());
+    let user = wire::user(&updated, cx.app.fields());
     if let Some(mut current) = current {
         current.set_email(&updated.email, updated.email_verified);
         cx.set_session_cookie(&current, None);

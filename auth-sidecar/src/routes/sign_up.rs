@@ -105,7 +105,7 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     let hash = cx.app.hasher.hash(body.password.clone()).await?;
     let now = cx.app.clock.now();
     let id = cx.app.new_id("users").await?;
-    let (columns, json) = user_changes(&cx.app.fields(), &declared);
+    let (columns, json) = user_changes(cx.app.fields(), &declared);
     let user = User {
         id: id.clone(),
         name: body.name,
@@ -131,9 +131,13 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     let rows = NewUser { user: user.clone(), account, session: session.clone(), mail };
     match cx.app.db.write(move |conn| rows.insert(conn)).await {
         Ok(()) => cx.app.mailer.wake(),
+        // On an adopted SQLite table another program counts ids up, too.
+        Err(DbError::UniqueViolation { constraint }) if constraint.ends_with("_pkey") => {
+            return Err(ApiError::unavailable("another program took the id of the new user"));
+        }
         Err(DbError::UniqueViolation { .. }) if !auto_sign_in => {
             // The answer a new user would get, so that nobody learns who has an account.
-            return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.fields())));
+            return Ok(SignedUp::NoSession(wire::user(&user, cx.app.fields())));
         }
         Err(DbError::UniqueViolation { .. }) => {
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL));
@@ -145,7 +149,7 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     }
     cx.user_id = Some(id);
     let Some(session) = session else {
-        return Ok(SignedUp::NoSession(wire::user(&user, &cx.app.fields())));
+        return Ok(SignedUp::NoSession(wire::user(&user, cx.app.fields())));
     };
     let current = CurrentSession::from_rows(&cx.app, &session, &user);
     cx.set_session_cookie(&current, Some(body.remember));

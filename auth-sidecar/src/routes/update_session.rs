@@ -46,7 +46,7 @@ pub async fn update_session(cx: &mut Context) -> Result<Answer, ApiError> {
         cx.delete_session_cookies();
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, &codes::FAILED_TO_GET_SESSION));
     };
-    current.session = wire::session(&session, &cx.app.fields());
+    current.session = wire::session(&session, cx.app.fields());
     cx.set_session_cookie(&current, None);
     Ok(Answer::json(json!({ "session": Value::Object(current.session) })))
 }

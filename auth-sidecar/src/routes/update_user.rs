@@ -54,7 +54,7 @@ pub async fn apply(
     if name.is_none() && image.is_none() && declared.is_empty() {
         return Err(ApiError::message_only(StatusCode::BAD_REQUEST, "No fields to update"));
     }
-    let (changes, part) = user_changes(&cx.app.fields(), &declared);
+    let (changes, part) = user_changes(cx.app.fields(), &declared);
     let changes = UserChanges { name, image, updated_at: Some(cx.app.clock.now()), ..changes };
     let user_id = current.user_id.clone();
     let updated = cx
@@ -75,7 +75,7 @@ pub async fn apply(
         cx.delete_session_cookies();
         return Err(ApiError::unauthorized());
     };
-    current.user = wire::user(&user, &cx.app.fields());
+    current.user = wire::user(&user, cx.app.fields());
     cx.set_session_cookie(current, None);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use auth_sidecar::clock::Clock;
 use schema::Backend;
 use schema::test_support::TestDb;
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ fn users_are_made_shown_changed_and_deleted(backend: Backend) {
         "id": id, "email": "ada@example.com", "name": "Ada", "email_verified": false, "image": null,
         "created_at": ada["created_at"], "updated_at": ada["updated_at"],
         "software_background": "C", "hardware_background": null, "plan": "free", "tags": null,
-        "password": "bcrypt", "accounts": ["credential"], "sessions": 0,
+        "password": "bcrypt", "accounts": ["credential"], "sessions": 0, "banned": false,
     });
     assert_eq!(ada, expected);
 
@@ -256,8 +257,9 @@ fn who_is_banned_is_out_until_the_ban_ends(backend: Backend) {
     let mut ada = service.browser();
     ada.sign_up("ada");
     let (in_a_second, in_a_year) = (chrono::TimeDelta::seconds(2), chrono::TimeDelta::days(365));
-    let at =
-        |delay: chrono::TimeDelta| (chrono::Utc::now() + delay).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let at = |delay: chrono::TimeDelta| {
+        (Clock::System.now() + delay).and_utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    };
     assert!(refused(&start, &["users", "ban", "nobody@example.com"]).contains("no user"));
 
     let ban = said(&start, &["users", "ban", &email("ada"), "--reason", "spam", "--until", &at(in_a_year)]);

@@ -184,7 +184,9 @@ fn files_that_cannot_be_read_as_users_change_nothing() {
     assert!(refused(&start, &["users", "import", "/nowhere/users.csv"]).contains("/nowhere/users.csv: No such file"));
     assert!(refused(&start, &["users", "import", "-"]).contains("--format"));
     assert!(refuse("", &[]).contains("is empty"));
-    assert!(refuse("email,hashed_password,is_active\n", &[]).contains("unknown columns: hashed_password, is_active"));
+    assert!(
+        refuse("email,hashed_password,is_superuser\n", &[]).contains("unknown columns: hashed_password, is_superuser")
+    );
     assert!(refuse("email\na@x.co\n", &["--reject", path]).contains("a file of their own"));
     let other = folder.path().join("other.csv");
     fs::write(&other, "precious\n").unwrap();
@@ -334,7 +336,9 @@ fn an_export_is_imported_as_it_was(backend: Backend) {
     let output = start.run_with(&["users", "import", "-", "--format", "jsonl"], lines.as_bytes());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 
+    said(&start, &["users", "ban", "user7@x.co", "--reason", "spam", "--until", "2130-01-01T00:00:00Z"]);
     let whole = said(&start, &["users", "export", "--format", "jsonl", "--hashes"]);
+    assert!(whole.contains(r#""banned":true,"ban_reason":"spam","ban_expires":"2130-01-01T00:00:00.000Z""#), "{whole}");
     assert_eq!(whole.lines().count(), 1203);
     for format in ["csv", "jsonl"] {
         let file = path(&format!("users.{format}"));

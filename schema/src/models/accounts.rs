@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::users::User;
+use super::users::{Ban, User};
 use crate::db::AnyConnection;
 use crate::tables::{accounts, users};
 
@@ -178,21 +178,30 @@ pub fn insert_accounts(conn: &mut AnyConnection, rows: &[Account]) -> QueryResul
     }
 }
 
-/// Up to `limit` users by id, from the first after `after` on (`""` for the first of all), each with the hash of the
-/// password; `None` for a user without one.
+/// All that is kept of a user but sessions and other ways to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct WholeUser {
+    /// The row.
+    pub user: User,
+    /// The hash of the password; `None` for a user without one.
+    pub hash: Option<String>,
+    /// Whether there is a ban.
+    pub banned: Option<bool>,
+    /// Which one.
+    pub ban: Ban,
+}
+
+/// Up to `limit` users by id, from the first after `after` on (`""` for the first of all).
 ///
 /// # Errors
 /// When the database fails.
-pub fn list_users_with_hash(
-    conn: &mut AnyConnection,
-    after: &str,
-    limit: i64,
-) -> QueryResult<Vec<(User, Option<String>)>> {
+pub fn list_whole_users(conn: &mut AnyConnection, after: &str, limit: i64) -> QueryResult<Vec<WholeUser>> {
+    let ban = (users::ban_reason, users::ban_expires);
     users::table
         .left_join(accounts::table.on(is_credential_of_user()))
         .filter(users::id.gt(after))
         .order(users::id)
         .limit(limit)
-        .select((User::as_select(), accounts::password.nullable()))
+        .select((User::as_select(), accounts::password.nullable(), users::banned, ban))
         .load(conn)
 }

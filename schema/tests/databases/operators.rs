@@ -1,9 +1,15 @@
 //! The queries of the operator's commands.
 
+use schema::accounts::WholeUser;
 use schema::test_support::TestDb;
+use schema::users::Ban;
 use schema::{DbError, accounts, on_both_databases, sessions, users};
 
 use crate::support::{credential, insert_all, session, user};
+
+fn whole(id: &str, hash: Option<&str>) -> WholeUser {
+    WholeUser { user: user(id), hash: hash.map(str::to_owned), banned: Some(false), ban: Ban::default() }
+}
 
 on_both_databases! {
     async fn many_users_are_inserted_together_or_not_at_all(test: TestDb) {
@@ -59,9 +65,10 @@ on_both_databases! {
             let other = credential("b", "bob");
             accounts::insert_account(c, &schema::Account { provider_id: "google".to_owned(), ..other })
         }).await.unwrap();
-        let rows = test.db.read(|c| accounts::list_users_with_hash(c, "", 2)).await.unwrap();
-        assert_eq!(rows, [(user("ada"), Some("hash".to_owned())), (user("bob"), None)]);
-        assert_eq!(test.db.read(|c| accounts::list_users_with_hash(c, "bob", 2)).await.unwrap(), [(user("eve"), None)]);
+        let rows = test.db.read(|c| accounts::list_whole_users(c, "", 2)).await.unwrap();
+        assert_eq!(rows, [whole("ada", Some("hash")), whole("bob", None)]);
+        let rest = test.db.read(|c| accounts::list_whole_users(c, "bob", 2)).await.unwrap();
+        assert_eq!(rest, [whole("eve", None)]);
     }
 
     async fn sessions_end_by_id_or_step_by_step(test: TestDb) {

@@ -23,13 +23,18 @@ pub enum Column<'a> {
     CreatedAt,
     UpdatedAt,
     PasswordHash,
+    Banned,
+    /// What other programs say instead.
+    IsActive,
+    BanReason,
+    BanExpires,
     /// A declared field.
     Field(&'a Field),
     /// Nothing of a user.
     Ignored,
 }
 
-const CORE: [(&str, Column<'static>); 10] = [
+const CORE: [(&str, Column<'static>); 14] = [
     ("id", Column::Id),
     ("email", Column::Email),
     ("name", Column::Name),
@@ -38,13 +43,17 @@ const CORE: [(&str, Column<'static>); 10] = [
     ("created_at", Column::CreatedAt),
     ("updated_at", Column::UpdatedAt),
     ("password_hash", Column::PasswordHash),
+    ("banned", Column::Banned),
+    ("ban_reason", Column::BanReason),
+    ("ban_expires", Column::BanExpires),
+    ("is_active", Column::IsActive),
     (REJECT_LINE, Column::Ignored),
     (REJECT_REASON, Column::Ignored),
 ];
 
 /// The names of all columns, for messages and for the header of an export.
 pub fn names(fields: &[Field], hashes: bool) -> Vec<String> {
-    let core = CORE.iter().filter(|(_, column)| *column != Column::Ignored);
+    let core = CORE.iter().filter(|(_, column)| !matches!(column, Column::Ignored | Column::IsActive));
     let core = core.filter(|(_, column)| hashes || *column != Column::PasswordHash).map(|(name, _)| (*name).to_owned());
     core.chain(fields.iter().map(|field| field.name.clone())).collect()
 }
@@ -121,7 +130,7 @@ mod tests {
         ] {
             assert_eq!(named(&fields, name), Some(column), "{name}");
         }
-        for name in ["", "password", "hashed_password", "is_active"] {
+        for name in ["", "password", "hashed_password", "is_superuser"] {
             assert_eq!(named(&fields, name), None, "{name}");
         }
         assert_eq!(names(&fields, true).last().unwrap(), "paid_plan");

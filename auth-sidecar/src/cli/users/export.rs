@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use schema::accounts;
+use schema::accounts::{self, WholeUser};
 use serde_json::{Map, Value};
 
 use super::columns::{Format, members, names, patient};
@@ -12,6 +12,7 @@ use super::fields::to_text;
 use super::ready_database;
 use crate::cli::CliError;
 use crate::config::Config;
+use crate::wire;
 
 /// Users of one query.
 const PAGE: i64 = 1000;
@@ -71,11 +72,14 @@ async fn write(config: &Config, target: impl Write, format: Format, hashes: bool
     let (mut count, mut after) = (0, String::new());
     loop {
         let from = after.clone();
-        let page = db.read(move |conn| accounts::list_users_with_hash(conn, &from, PAGE)).await?;
-        let Some((last, _)) = page.last() else { break };
-        after.clone_from(&last.id);
-        for (user, hash) in page {
+        let page = db.read(move |conn| accounts::list_whole_users(conn, &from, PAGE)).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.user.id);
+        for WholeUser { user, hash, banned, ban } in page {
             let mut members = members(&config.fields, &user);
+            members.insert("banned".to_owned(), (banned == Some(true)).into());
+            members.insert("ban_reason".to_owned(), ban.reason.into());
+            members.insert("ban_expires".to_owned(), ban.until.map(wire::date).into());
             if hashes {
                 members.insert("password_hash".to_owned(), hash.into());
             }

@@ -71,7 +71,7 @@ pub async fn verify_email(cx: &mut Context) -> Result<Answer, ApiError> {
         })
         .await??;
 
-    let shown = wire::user(&user, &cx.app.fields());
+    let shown = wire::user(&user, cx.app.fields());
     let mut token = Value::Null;
     if let Some(session) = session {
         let current = CurrentSession::from_rows(&cx.app, &session, &user);

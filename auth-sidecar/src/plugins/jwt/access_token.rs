@@ -26,7 +26,7 @@ const CLOCK_TOLERANCE: i64 = 15;
 /// # Errors
 /// 500 when the signing key cannot be used; 503.
 pub async fn sign(app: &AppState, settings: &JwtSettings, user: &JsonObject) -> Result<String, ApiError> {
-    let claims = claims(settings, &app.fields(), user, app.clock.now_ms().div_euclid(1_000));
+    let claims = claims(settings, app.fields(), user, app.clock.now_ms().div_euclid(1_000));
     match &settings.signing {
         Signing::Keys(alg) => {
             let key = app.keyring.signing_key(settings, *alg).await?;

@@ -150,7 +150,7 @@ pub fn bearer_token(cx: &Context) -> Option<String> {
 pub async fn bearer_user(cx: &mut Context) -> Result<Option<JsonObject>, ApiError> {
     let (Some(settings), Some(token)) = (&cx.app.config.plugins.jwt, bearer_token(cx)) else { return Ok(None) };
     let user = access_token::verify(&cx.app, settings, &token).await?.ok_or_else(ApiError::unauthorized)?;
-    let shown = wire::user(&user, &cx.app.fields());
+    let shown = wire::user(&user, cx.app.fields());
     cx.user_id = Some(user.id);
     Ok(Some(shown))
 }

@@ -1,5 +1,8 @@
 //! P14–P16: hashes that other programs stored, and hashes that are none.
 
+use std::collections::BTreeSet;
+
+use auth_sidecar::password::{HashPolicy, Scheme, SharedWith, Verdict, verify};
 use integration_tests::{Reply, TestApp, email, on_both_databases};
 use serde_json::json;
 
@@ -69,7 +72,7 @@ const IMPORTED: [(&str, &str, &str, bool); 15] = [
 const BETTER_AUTH: &str = "00112233445566778899aabbccddeeff:267a33c2ae63f1c2d542f84d50b7d87c68900c8b9475f6a47ade71cf44b234822e0a34af1d226572b5caf52809319d4c486f3d209cc2fd022fb53bb4eaeb35b1";
 
 /// Malformed, of unknown kinds, or so expensive that checking one would stop a thread for minutes to years.
-const REFUSED: [&str; 31] = [
+const REFUSED: [&str; 32] = [
     "",
     " ",
     "x",
@@ -98,6 +101,7 @@ const REFUSED: [&str; 31] = [
     "$argon2id$v=19$m=200000,t=1,p=16777215$DcsGRkCU5Tbqht5srhwsiQ$ohwd+/Y5sK54IcddkcEOSA7B5LbZCf5hudd/ZMETQy4",
     "$argon2id$v=19$m=0,t=0,p=0$DcsGRkCU5Tbqht5srhwsiQ$ohwd+/Y5sK54IcddkcEOSA7B5LbZCf5hudd/ZMETQy4",
     "$argon2id$",
+    "$argon2d$v=19$m=1024,p=1,t=3$KVGYHCXnmKE3vKnrA8ArHg$/W2UfZl88zD2jhlojsUESv6xuLpXR6aPaKieFLrT0V0",
     "$pbkdf2-sha256$29000$abc$def",
     "{SSHA}abcdef",
     "correct horse battery",
@@ -105,6 +109,56 @@ const REFUSED: [&str; 31] = [
 
 async fn sign_in(app: &TestApp, password: &str) -> Reply {
     app.browser().post("/sign-in/email", json!({ "email": email("ada"), "password": password })).await
+}
+
+/// The passwords of `vectors.tsv` by name.
+fn named(name: &str) -> String {
+    let digits = |n: usize| (0..n).map(|n| char::from(b'0' + u8::try_from(n % 10).unwrap())).collect::<String>();
+    match name {
+        "HORSE" => HORSE.to_owned(),
+        "NFC" => DECOMPOSED.to_owned(),
+        "NFKC" => "\u{fb01}sh & chips \u{2460}".to_owned(),
+        "MULTI" => format!("{}xyz", "\u{e4}".repeat(35)),
+        digits_name => digits(digits_name.strip_prefix('B').unwrap().parse().unwrap()),
+    }
+}
+
+/// Another password than `password`, as `vectors.tsv` names it.
+fn other(password: &str, name: &str) -> String {
+    match name {
+        "longer" => format!("{password}x"),
+        "71" => password[..71].to_owned(),
+        "72" => password[..72].to_owned(),
+        "tail" => format!("{}another tail", &password[..72]),
+        "nfc" => "p\u{e4}ssw\u{f6}rd".to_owned(),
+        "nfkc" => "fish & chips 1".to_owned(),
+        "xyw" => password.replace("xyz", "xyw"),
+        _ => password.replace("xyz", "xww"),
+    }
+}
+
+/// The rules of each maker hold: what opened a hash there opens it here, bcrypt's cut after 72 bytes included, and nothing
+/// else does.
+#[test]
+fn p14_p15_p16_hashes_of_passlib_pwdlib_fastapi_users_and_npm_open_as_they_did_there() {
+    let policy =
+        HashPolicy { scheme: Scheme::Bcrypt, bcrypt_cost: 4, shared_with: SharedWith::Program, replaces: false };
+    let right = |password: &str, hash: &str| verify(&policy, password, hash) != Verdict::Wrong;
+    let mut makers = BTreeSet::new();
+    for line in include_str!("vectors.tsv").lines().skip(1) {
+        let [maker, name, hash, also, never] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let password = named(name);
+        assert!(right(&password, hash), "{maker}: {name}");
+        assert!(!right(password.get(1..).unwrap_or(""), hash), "{maker}: {name} without its beginning");
+        for name in also.split(' ').filter(|name| *name != "-") {
+            assert!(right(&other(&password, name), hash), "{maker}: {password} {name}");
+        }
+        for name in never.split(' ').filter(|name| *name != "-") {
+            assert!(!right(&other(&password, name), hash), "{maker}: {password} {name}");
+        }
+        makers.extend(["passlib", "pwdlib", "fastapi-users", "npm"].into_iter().find(|start| maker.starts_with(start)));
+    }
+    assert_eq!(makers.len(), 4);
 }
 
 on_both_databases! {

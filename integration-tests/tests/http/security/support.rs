@@ -65,13 +65,8 @@ pub async fn store_hash(app: &TestApp, email: &str, hash: Option<&str>) {
 }
 
 pub async fn session(app: &TestApp, token: &str) -> Option<Session> {
-    let token = token.to_owned();
-    let found = app
-        .db
-        .db
-        .read(move |conn| schema::sessions::find_session_with_user(conn, &token, chrono::Utc::now().naive_utc()))
-        .await
-        .unwrap();
+    let (token, now) = (token.to_owned(), app.state.clock.now());
+    let found = app.db.db.read(move |conn| schema::sessions::find_session_with_user(conn, &token, now)).await.unwrap();
     found.map(|(session, _)| session)
 }
 

@@ -120,7 +120,7 @@ impl Step {
         let owners = users::find_owners(conn, &emails, &ids)?;
         let by_email: HashMap<&str, &str> = owners.iter().map(|(id, email)| (email.as_str(), id.as_str())).collect();
         let taken: HashSet<&str> = owners.iter().map(|(id, _)| id.as_str()).collect();
-        let (mut fates, mut new_users, mut new_accounts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut fates, mut new_users, mut new_accounts, mut bans) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for Candidate { row, made } in candidates {
             let fate = match (by_email.get(row.email.as_str()), row.id.as_deref()) {
                 (Some(owner), Some(id)) if *owner != id => {
@@ -137,6 +137,7 @@ impl Step {
                 (None, _) => match made {
                     Ok((user, account)) => {
                         new_users.push(user.clone());
+                        bans.extend(row.ban().flatten().map(|ban| (&user.id, ban)));
                         new_accounts.extend(account.clone());
                         Fate::Imported
                     }
@@ -148,6 +149,9 @@ impl Step {
         if self.mode != Mode::DryRun {
             users::insert_users(conn, &new_users)?;
             accounts::insert_accounts(conn, &new_accounts)?;
+            for (id, ban) in bans {
+                users::set_banned(conn, id, Some(ban))?;
+            }
         }
         Ok(fates)
     }
@@ -155,6 +159,9 @@ impl Step {
     fn update(&self, conn: &mut AnyConnection, id: &str, row: &Row) -> QueryResult<()> {
         let Some(present) = users::lock_user(conn, id)? else { return Ok(()) };
         users::update_user(conn, id, &row.changes(&self.registry, &present, self.now))?;
+        if let Some(ban) = row.ban() {
+            users::set_banned(conn, id, ban)?;
+        }
         let Some(hash) = row.hash() else { return Ok(()) };
         match accounts::find_credential_account(conn, id)? {
             Some(account) if account.password.as_deref() == Some(hash) => Ok(()),

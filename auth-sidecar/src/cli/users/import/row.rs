@@ -1,6 +1,7 @@
 //! A row of the file, checked: what it says of a user.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime};
+use schema::users::Ban;
 use schema::{Account, User, UserChanges};
 use serde_json::{Map, Value};
 
@@ -32,6 +33,8 @@ pub struct Row {
     created_at: Option<NaiveDateTime>,
     updated_at: Option<NaiveDateTime>,
     hash: Option<String>,
+    banned: Option<bool>,
+    ban: Ban,
     /// Checked values by wire key.
     declared: Map<String, Value>,
 }
@@ -49,7 +52,11 @@ impl Row {
                 Column::Id => row.id = id(value)?,
                 Column::Email => email = text("email", value)?,
                 Column::Name => row.name = text("name", value)?,
-                Column::EmailVerified => row.email_verified = flag(&value)?,
+                Column::EmailVerified => row.email_verified = flag("email_verified", &value)?,
+                Column::Banned => row.banned = flag("banned", &value)?.or(row.banned),
+                Column::IsActive => row.banned = flag("is_active", &value)?.map(|active| !active).or(row.banned),
+                Column::BanReason => row.ban.reason = text("ban_reason", value)?.filter(|reason| !reason.is_empty()),
+                Column::BanExpires => row.ban.until = moment("ban_expires", &value)?,
                 Column::Image => row.image = Some(text("image", value)?.filter(|image| !image.is_empty())),
                 Column::CreatedAt => row.created_at = moment("created_at", &value)?,
                 Column::UpdatedAt => row.updated_at = moment("updated_at", &value)?,
@@ -114,6 +121,11 @@ impl Row {
         }
     }
 
+    /// Whether the row says something of a ban: `Some(None)` when there is none.
+    pub fn ban(&self) -> Option<Option<&Ban>> {
+        self.banned.map(|banned| banned.then_some(&self.ban))
+    }
+
     /// The hash of the password.
     pub fn hash(&self) -> Option<&str> {
         self.hash.as_deref()
@@ -143,14 +155,14 @@ fn id(value: Value) -> Result<Option<String>, String> {
     Ok(Some(id))
 }
 
-fn flag(value: &Value) -> Result<Option<bool>, String> {
+fn flag(name: &str, value: &Value) -> Result<Option<bool>, String> {
     match value {
         Value::Null => Ok(None),
         Value::Bool(flag) => Ok(Some(*flag)),
         Value::String(text) if text.trim().is_empty() => Ok(None),
         other => parse_bool(&super::super::fields::to_text(other))
             .map(Some)
-            .ok_or_else(|| "email_verified is not true or false".to_owned()),
+            .ok_or_else(|| format!("{name} is not true or false")),
     }
 }
 

@@ -337,8 +337,8 @@ mod tests {
         assert!(refused("name\nx\n").contains("email"));
         assert!(refused("email;name\n").contains("with commas"));
         assert!(refused("email,E-Mail\n").contains("twice"));
-        let unknown = refused("email,hashed_password,is_active\n");
-        assert!(unknown.contains("hashed_password, is_active") && unknown.contains("password_hash"), "{unknown}");
+        let unknown = refused("email,hashed_password,is_superuser\n");
+        assert!(unknown.contains("hashed_password, is_superuser") && unknown.contains("password_hash"), "{unknown}");
         assert_eq!(refused("email,softwareBackground,reject_line,reject_reason\n"), "");
     }
 
