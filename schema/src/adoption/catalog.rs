@@ -313,6 +313,37 @@ pub(super) fn taken(tables: &[Table], names: &[&str]) -> Vec<String> {
     tables.iter().map(|table| &table.name.name).filter(|name| names.contains(&name.as_str())).cloned().collect()
 }
 
+/// The tables whose rows keep a row of this one from being deleted.
+pub(super) fn that_hold_back(conn: &mut AnyConnection, table: &TableName) -> QueryResult<Vec<String>> {
+    let query = match conn {
+        AnyConnection::Postgres(_) => format!(
+            "SELECT DISTINCT conrelid::regclass::text AS what, 0::bigint AS n FROM pg_constraint \
+             WHERE contype = 'f' AND confrelid = to_regclass({}) AND confdeltype IN ('a', 'r') ORDER BY 1",
+            literal(&table.sql())
+        ),
+        AnyConnection::Sqlite(_) => format!(
+            "SELECT DISTINCT t.name AS what, 0 AS n FROM main.sqlite_schema t, pragma_foreign_key_list(t.name) f \
+             WHERE t.type = 'table' AND f.\"table\" = {} AND f.on_delete IN ('NO ACTION', 'RESTRICT') ORDER BY 1",
+            literal(&table.name)
+        ),
+    };
+    Ok(groups(conn, &query)?.into_iter().filter_map(|group| group.what).collect())
+}
+
+/// PostgreSQL: the most characters that a column holds; `None` where there is no limit.
+pub(super) fn limit_of(conn: &mut AnyConnection, table: &TableName, column: &str) -> QueryResult<Option<i64>> {
+    if matches!(conn, AnyConnection::Sqlite(_)) {
+        return Ok(None);
+    }
+    let query = format!(
+        "SELECT coalesce(max(atttypmod - 4), 0)::bigint AS n FROM pg_attribute \
+         WHERE attrelid = to_regclass({}) AND attname = {} AND atttypmod > 4",
+        literal(&table.sql()),
+        literal(column)
+    );
+    Ok(Some(count(conn, &query)?).filter(|limit| *limit > 0))
+}
+
 /// What a column of one of our tables holds.
 pub(super) fn holds(ours: &str, column: &str) -> Option<(&'static str, Holds)> {
     columns_of(ours).iter().find(|ours| ours.name == column).map(|ours| (ours.name, ours.holds))

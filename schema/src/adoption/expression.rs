@@ -1,6 +1,7 @@
 //! How each column of ours is read from, and written to, the one of theirs that stands for it.
 
 use super::plan::{Class, Holds, Kept, Plan, Source, TablePlan, TimeForm, columns_of};
+use super::record::no_password;
 use crate::db::Backend;
 
 /// A quoted identifier.
@@ -45,6 +46,44 @@ pub(super) fn mapped(backend: Backend, plan: &Plan, table: &TablePlan) -> Vec<Ma
             Mapped { ours: ours.name, theirs, read, write }
         })
         .collect()
+}
+
+/// What the triggers of a view write into the table.
+pub(super) struct Written {
+    /// The columns of a new row.
+    pub(super) columns: String,
+    /// Their values.
+    pub(super) values: String,
+    /// The assignments of an update.
+    pub(super) sets: String,
+}
+
+/// The parts of the triggers' statements.
+pub(super) fn written(backend: Backend, plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Written {
+    let kept = || mapped.iter().filter_map(|column| Some((column, column.theirs.as_ref()?)));
+    let (mut columns, mut values): (Vec<String>, Vec<String>) =
+        kept().map(|(column, theirs)| (theirs.clone(), column.write.clone())).unzip();
+    if let Some(password) = table.theirs("password").filter(|column| table.ours == "users" && column.not_null) {
+        columns.push(ident(&password.name));
+        values.push(literal(&no_password(plan.hash)));
+    }
+    for (column, given) in &table.given {
+        columns.push(ident(column));
+        values.push((*given).to_owned());
+    }
+    let differs = match backend {
+        Backend::Postgres => "IS DISTINCT FROM",
+        Backend::Sqlite => "IS NOT",
+    };
+    // A column that is not changed is not written: it may hold more than the view shows, or have been changed meanwhile.
+    let sets: Vec<String> = kept()
+        .filter(|(column, _)| column.ours != "id")
+        .map(|(column, theirs)| {
+            let of = column.ours;
+            format!("{theirs} = CASE WHEN NEW.{of} {differs} OLD.{of} THEN {} ELSE {theirs} END", column.write)
+        })
+        .collect();
+    Written { columns: columns.join(", "), values: values.join(", "), sets: sets.join(", ") }
 }
 
 fn expressions(

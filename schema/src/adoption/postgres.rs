@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::SCHEMA;
-use super::expression::{Mapped, ident, literal, mapped};
+use super::expression::{Mapped, Written, ident, literal, mapped, written};
 use super::plan::{Column, Lack, Plan, Source, TablePlan, columns_of};
 use super::record::{no_password, record};
 use crate::db::Backend;
@@ -143,26 +143,7 @@ fn view(table: &TablePlan, columns: &[Mapped]) -> String {
 /// For a view that the database cannot write through by itself.
 fn triggers(plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Vec<String> {
     let (ours, name) = (table.ours, table.table.sql());
-    let kept = || mapped.iter().filter_map(|column| Some((column, column.theirs.as_ref()?)));
-    let (mut columns, mut values): (Vec<String>, Vec<String>) =
-        kept().map(|(column, theirs)| (theirs.clone(), column.write.clone())).unzip();
-    if let Some(password) = table.theirs("password").filter(|column| ours == "users" && column.not_null) {
-        columns.push(ident(&password.name));
-        values.push(literal(&no_password(plan.hash)));
-    }
-    for (column, given) in &table.given {
-        columns.push(ident(column));
-        values.push((*given).to_owned());
-    }
-    // A column that is not changed is not written: it may hold more than the view shows, or have been changed meanwhile.
-    let sets: Vec<String> = kept()
-        .filter(|(column, _)| column.ours != "id")
-        .map(|(column, theirs)| {
-            let of = column.ours;
-            format!("{theirs} = CASE WHEN NEW.{of} IS DISTINCT FROM OLD.{of} THEN {} ELSE {theirs} END", column.write)
-        })
-        .collect();
-    let (columns, values, sets) = (columns.join(", "), values.join(", "), sets.join(", "));
+    let Written { columns, values, sets } = written(Backend::Postgres, plan, table, mapped);
     let id = table.name_of("id").unwrap_or_default();
     let kind = table.type_of("id");
     // Their names of what is unique are not ours.

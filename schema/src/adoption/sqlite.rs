@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _};
 
-use super::expression::{Mapped, added_time, ident, is_cast, literal, mapped, stored_time};
+use super::expression::{Mapped, Written, added_time, ident, is_cast, literal, mapped, stored_time, written};
 use super::plan::{Column, Lack, Plan, Source, TablePlan, columns_of};
 use super::record::{adopted_table, adoption_table, no_password, record, type_name};
 use crate::db::Backend;
@@ -168,26 +168,7 @@ fn view(table: &TablePlan, columns: &[Mapped]) -> String {
 
 fn triggers(plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Vec<String> {
     let (ours, name) = (table.ours, table.table.sql());
-    let kept = || mapped.iter().filter_map(|column| Some((column, column.theirs.as_ref()?)));
-    let (mut columns, mut values): (Vec<String>, Vec<String>) =
-        kept().map(|(column, theirs)| (theirs.clone(), column.write.clone())).unzip();
-    if let Some(password) = table.theirs("password").filter(|column| ours == "users" && column.not_null) {
-        columns.push(ident(&password.name));
-        values.push(literal(&no_password(plan.hash)));
-    }
-    for (column, given) in &table.given {
-        columns.push(ident(column));
-        values.push((*given).to_owned());
-    }
-    // A column that is not changed is not written: it may hold more than the view shows.
-    let sets: Vec<String> = kept()
-        .filter(|(column, _)| column.ours != "id")
-        .map(|(column, theirs)| {
-            let of = column.ours;
-            format!("{theirs} = CASE WHEN NEW.{of} IS NOT OLD.{of} THEN {} ELSE {theirs} END", column.write)
-        })
-        .collect();
-    let (columns, values, sets) = (columns.join(", "), values.join(", "), sets.join(", "));
+    let Written { columns, values, sets } = written(SQLITE, plan, table, mapped);
     let id = table.name_of("id").unwrap_or_default();
     let old = if is_cast(SQLITE, table, "id") { "CAST(OLD.id AS INTEGER)" } else { "OLD.id" };
     let trigger = |event: &str, body: &str| {

@@ -20,6 +20,9 @@ const UPDATED: &[&str] = &["updated_at", "modified_at", "updated", "updated_on"]
 /// Flags that are false for whoever signs up.
 const FALSE_AT_FIRST: &[&str] = &["is_superuser", "superuser", "is_admin", "admin", "is_staff"];
 
+/// The length of the longest hash that is made here, argon2id's, in characters.
+const LONGEST_HASH: i64 = 97;
+
 /// At most so many addresses are named that stand in the way.
 const MOST_NAMED: i64 = 20;
 
@@ -68,6 +71,13 @@ pub(super) fn plan(
         judge_rows(conn, backend, &plan, &mut notes, &mut problems)?;
         if let Some(password) = plan.theirs("password") {
             hash = catalog::hashes(conn, backend, &plan.table, &password.name, &mut notes)?.unwrap_or("bcrypt");
+            let limit = catalog::limit_of(conn, &plan.table, &password.name)?;
+            if let Some(limit) = limit.filter(|limit| *limit < LONGEST_HASH) {
+                notes.push(format!(
+                    "{} holds {limit} characters: a longer hash (bcrypt has 60, bcrypt-sha256 75, argon2id 97) is refused",
+                    password.name
+                ));
+            }
         }
     }
     Ok(Plan { source: Source::UsersTable, tables: vec![plan], hash, notes, problems })
@@ -221,6 +231,9 @@ fn judge_rows(
     if let Some(active) = plan.theirs("active").map(|column| ident(&column.name)) {
         let inactive = count(conn, &format!("SELECT count(*) AS n FROM {table} WHERE {active} IS FALSE"))?;
         notes.push(format!("{inactive} rows are not active; nobody can sign in as them"));
+    }
+    for other in catalog::that_hold_back(conn, &plan.table)? {
+        notes.push(format!("a user to whom rows of {other} refer cannot be deleted: it has no ON DELETE CASCADE"));
     }
     if backend == Backend::Postgres {
         notes.push(format!("sessions, accounts and the rest are made in the schema {SCHEMA}"));
