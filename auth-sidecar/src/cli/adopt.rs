@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, Write as _};
+use std::time::Instant;
 
 use clap::Args;
 use schema::adoption::{self, AdoptError, Adoption, Overrides, Plan, Source, TableName, TablePlan, compat};
@@ -61,8 +62,10 @@ async fn run(db: &Db, config: &Config, options: Options) -> Result<(), CliError>
         return Ok(());
     }
     let table = options.table.as_deref().map(|table| TableName::parse(db.backend(), table));
+    let began = Instant::now();
     let plan = adoption::plan(db, Overrides { table, columns: options.column }).await.map_err(failed)?;
-    print(&described(db.backend(), &plan))?;
+    let took = format!("Took     {:.1} s to look at every row\n", began.elapsed().as_secs_f64());
+    print(&(described(db.backend(), &plan) + &took))?;
     if !plan.problems.is_empty() {
         return Err(CliError::Failed("nothing was changed: solve the problems first".to_owned()));
     }
@@ -77,7 +80,7 @@ async fn run(db: &Db, config: &Config, options: Options) -> Result<(), CliError>
         ));
     }
     confirm(options.yes)?;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let what = match plan.source {
         Source::BetterAuth => "the Better Auth database".to_owned(),
         Source::UsersTable => plan.table("users").map(|table| table.table.sql()).unwrap_or_default(),
@@ -169,7 +172,8 @@ fn described(backend: Backend, plan: &Plan) -> String {
     list(&mut text, "Problem", plan.problems.clone());
     let locks = match backend {
         Backend::Postgres => {
-            "reading goes on but for the last moment; writing waits while the hashes are copied and indexes are made"
+            "SHARE and SHARE ROW EXCLUSIVE while the hashes are copied and indexes are made: writing waits, reading goes on; \
+             ACCESS EXCLUSIVE for the last moment, when columns are added"
         }
         Backend::Sqlite => "reading goes on; writing waits until it is done",
     };
