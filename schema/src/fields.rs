@@ -3,7 +3,7 @@
 //! PostgreSQL keeps a rule as the CHECK constraint `users_<column>_check`, with its text as the
 //! constraint's comment; SQLite, which cannot change a CHECK, as the triggers
 //! `users_<column>_check_insert` and `_update`. Both report the violation of
-//! `users_<column>_check`. NULL satisfies every rule.
+//! `users_<column>_check`. On adopted tables the names begin with `auth_sidecar`. NULL satisfies every rule.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -113,12 +113,13 @@ impl ColumnRule {
         condition
     }
 
-    fn constraint(&self) -> String {
-        format!("users_{}_check", self.column)
+    /// In an adopted table the usual names may be taken.
+    fn constraint(&self, users: &Users) -> String {
+        format!("{}_{}_check", users.owner(), self.column)
     }
 
-    fn index(&self) -> String {
-        format!("users_{}_idx", self.column)
+    fn index(&self, users: &Users) -> String {
+        format!("{}_{}_idx", users.owner(), self.column)
     }
 
     /// PostgreSQL: btree serves ranges and sorting too, but refuses a text that does not fit.
@@ -131,7 +132,7 @@ impl ColumnRule {
 
     /// SQLite: the two triggers, by name.
     fn triggers(&self, users: &Users) -> [(String, String); 2] {
-        let (column, constraint) = (users.column(self), self.constraint());
+        let (column, constraint) = (users.column(self), self.constraint(users));
         let condition = self.condition(Backend::Sqlite, &format!("NEW.{column}"));
         [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {column}"))].map(|(suffix, event)| {
             let name = format!("{constraint}_{suffix}");
@@ -154,7 +155,7 @@ impl ColumnRule {
         let mut statements = Vec::new();
         match backend {
             Backend::Postgres => {
-                let (column, constraint) = (users.column(self), self.constraint());
+                let (column, constraint) = (users.column(self), self.constraint(users));
                 let condition = self.condition(backend, column);
                 if definition(&constraint) != Some(condition.as_str()) {
                     let table = &users.table;
@@ -163,7 +164,7 @@ impl ColumnRule {
                     let comment = quote(&condition);
                     statements.push(format!("COMMENT ON CONSTRAINT {constraint} ON {table} IS {comment}"));
                 }
-                let (index, method) = (self.index(), self.index_method());
+                let (index, method) = (self.index(users), self.index_method());
                 if !definition(&index).is_some_and(|sql| sql.contains(&format!(" USING {method} "))) {
                     statements.push(format!("DROP INDEX IF EXISTS {}{index}", users.schema));
                     statements.push(format!("CREATE INDEX {index} ON {} USING {method} ({column})", users.table));
@@ -257,6 +258,11 @@ impl Users {
             schema: adopted.prefix().to_owned(),
             adopted: Some(adopted),
         }))
+    }
+
+    /// What the names of constraints and indexes begin with.
+    fn owner(&self) -> &'static str {
+        if self.adopted.is_some() { "auth_sidecar" } else { "users" }
     }
 
     /// What the rule's column is called there.

@@ -5,12 +5,14 @@ use std::io::{self, BufRead as _, Write as _};
 use std::time::Instant;
 
 use clap::Args;
-use schema::adoption::{self, AdoptError, Adoption, Overrides, Plan, Source, TableName, TablePlan, compat};
+use schema::adoption::{
+    self, AdoptError, Adoption, DeclaredField, Overrides, Plan, Source, TableName, TablePlan, compat,
+};
 use schema::{Backend, Db, IdKind};
 
 use super::{CliError, block_on, print};
 use crate::config::Config;
-use crate::fields::column_rules;
+use crate::fields::{Field, FieldRegistry, Storage, column_rules};
 
 /// What to adopt, and whether to do it.
 #[derive(Args)]
@@ -21,6 +23,9 @@ pub struct Options {
     /// A column of ours and the one that answers to it, as `password=pwd_hash`; may be repeated
     #[arg(long, value_name = "OURS=THEIRS", value_parser = pair)]
     column: Vec<(String, String)>,
+    /// A column that keeps nobody out, whatever its name suggests; may be repeated
+    #[arg(long, value_name = "THEIRS")]
+    ignore: Vec<String>,
     /// Instead, read-only views named and shaped as a Better Auth server's tables, for tools that read those
     #[arg(long, conflicts_with_all = ["table", "column"])]
     compat_views: bool,
@@ -45,7 +50,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// Runs it.
 pub fn adopt(config: &Config, options: Options) -> Result<(), CliError> {
-    let db = Db::open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
+    let changes = options.apply || options.revert || options.pause;
+    let open = if changes { Db::open } else { Db::open_to_look };
+    let db = open(config.database.clone()).map_err(|error| CliError::Config(error.to_string()))?;
     block_on(async {
         match &options {
             Options { compat_views: true, .. } => compat_views(&db, &options).await,
@@ -62,8 +69,10 @@ async fn run(db: &Db, config: &Config, options: Options) -> Result<(), CliError>
         return Ok(());
     }
     let table = options.table.as_deref().map(|table| TableName::parse(db.backend(), table));
+    let overrides =
+        Overrides { table, columns: options.column, fields: declared(&config.fields), ignored: options.ignore };
     let began = Instant::now();
-    let plan = adoption::plan(db, Overrides { table, columns: options.column }).await.map_err(failed)?;
+    let plan = adoption::plan(db, overrides).await.map_err(failed)?;
     let took = format!("Took     {:.1} s to look at every row\n", began.elapsed().as_secs_f64());
     print(&(described(db.backend(), &plan) + &took))?;
     if !plan.problems.is_empty() {
@@ -91,6 +100,15 @@ async fn run(db: &Db, config: &Config, options: Options) -> Result<(), CliError>
         began.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// The fields that theirs may have columns for.
+fn declared(registry: &FieldRegistry) -> Vec<DeclaredField> {
+    let of = |table: &'static str, fields: &[Field]| -> Vec<DeclaredField> {
+        let fields = fields.iter().filter(|field| matches!(field.storage, Storage::Json));
+        fields.map(|field| DeclaredField { table, name: field.name.clone(), key: field.key.clone() }).collect()
+    };
+    [of("users", &registry.user), of("sessions", &registry.session)].concat()
 }
 
 async fn current(db: &Db) -> Result<Option<Adoption>, CliError> {
@@ -193,6 +211,7 @@ fn describe_table(text: &mut String, table: &TablePlan) {
     list(text, "Ids", vec![ids.to_owned()]);
     let kept = table.kept.iter().map(|kept| format!("{} ({}) as {}", kept.column.name, kept.column.kind, kept.ours));
     list(text, "Keeps", kept.collect());
+    list(text, "Fields", table.declared.iter().map(|(name, column)| format!("{} as {name}", column.name)).collect());
     list(text, "Adds", table.added.iter().map(|(_, name)| name.clone()).collect());
     list(text, "Gives", table.given.iter().map(|(column, value)| format!("{column} = {value} to new rows")).collect());
     let index = |index: &adoption::Index| format!("{}{}", if index.unique { "unique " } else { "" }, index.on);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use schema::migrations::{self, MigrateError};
-use schema::{Backend, Db, DbError};
+use schema::{Backend, Db, DbError, adoption};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinError;
 
@@ -98,10 +98,11 @@ async fn prepare_database(app: web::Data<AppState>) -> Result<(), MigrateError> 
         let outcome = if app.config.migrate_on_start {
             migrations::up(&app.db, &rules).await
         } else {
-            migrations::pending(&app.db).await.and_then(|pending| match pending.as_slice() {
-                [] => Ok(()),
-                names => Err(MigrateError::Behind(names.join(", "))),
-            })
+            match migrations::pending(&app.db).await {
+                Ok(pending) if pending.is_empty() => adoption::bring_back(&app.db).await.map_err(MigrateError::from),
+                Ok(pending) => Err(MigrateError::Behind(pending.join(", "))),
+                Err(error) => Err(error),
+            }
         };
         match outcome {
             Ok(()) => {

@@ -22,7 +22,7 @@ pub const MAX_COST: u32 = 15;
 
 /// bcrypt reads this many bytes and the closing NUL is one of them. From this length on a password goes into
 /// bcrypt-sha256: plain bcrypt would take a password of 72 bytes and a longer one that begins with it for the same.
-const PLAIN_LIMIT: usize = 72;
+pub(super) const PLAIN_LIMIT: usize = 72;
 
 /// The length of a checksum in bcrypt's base64: 23 bytes.
 const CHECKSUM_CHARS: usize = 31;

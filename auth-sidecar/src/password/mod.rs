@@ -262,8 +262,13 @@ impl<'a> Stored<'a> {
             Self::Argon2(_) => policy.scheme == Scheme::Argon2id,
             Self::Scrypt(_) => policy.scheme == Scheme::Scrypt,
         };
-        if !is_of_the_kind || policy.shared_with != SharedWith::Nobody {
-            return policy.replaces && !is_of_the_kind;
+        if policy.shared_with != SharedWith::Nobody {
+            // One that bcrypt would cut gets a kind that fewer programs know: theirs is better.
+            let is_cut = policy.scheme == Scheme::Bcrypt && password.len() >= bcrypt_family::PLAIN_LIMIT;
+            return policy.replaces && !is_of_the_kind && !is_cut;
+        }
+        if !is_of_the_kind {
+            return policy.replaces;
         }
         match self {
             Self::Bcrypt(hash) => hash.is_outdated(policy.bcrypt_cost, password),

@@ -1,7 +1,7 @@
 //! `POST /delete-user` (upstream `api/routes/update-user`, `deleteUser`).
 
 use actix_web::http::StatusCode;
-use schema::{AnyConnection, Verification, mails, users, verifications};
+use schema::{Verification, mails, users, verifications};
 use serde_json::json;
 
 use super::Answer;
@@ -50,7 +50,8 @@ pub async fn delete_user(cx: &mut Context) -> Result<Answer, ApiError> {
     if !has_password && !current.is_fresh(&cx.app) {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, &codes::SESSION_EXPIRED));
     }
-    cx.app.db.write(move |conn| delete_rows(conn, &current.user_id)).await?;
+    // upstream leaves the links mailed to the user behind.
+    cx.app.db.write(move |conn| users::delete_user(conn, &current.user_id)).await?;
     cx.delete_session_cookies();
     Ok(deleted())
 }
@@ -117,7 +118,7 @@ async fn delete_with_token(cx: &mut Context, current: &CurrentSession, token: &s
             if !valid || row.value != user_id {
                 return Ok(false);
             }
-            delete_rows(conn, &user_id)?;
+            users::delete_user(conn, &user_id)?;
             Ok(true)
         })
         .await?;
@@ -125,13 +126,6 @@ async fn delete_with_token(cx: &mut Context, current: &CurrentSession, token: &s
         return Err(ApiError::new(StatusCode::NOT_FOUND, &codes::INVALID_TOKEN));
     }
     cx.delete_session_cookies();
-    Ok(())
-}
-
-fn delete_rows(conn: &mut AnyConnection, user_id: &str) -> diesel::QueryResult<()> {
-    // upstream leaves the links mailed to the user behind.
-    verifications::delete_verifications_with_value(conn, user_id)?;
-    users::delete_user(conn, user_id)?;
     Ok(())
 }
 

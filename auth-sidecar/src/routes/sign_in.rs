@@ -109,11 +109,12 @@ pub async fn sign_in(cx: &mut Context, body: SignInBody) -> Result<CurrentSessio
         .app
         .db
         .write(move |conn| {
+            let banned = users::is_banned(conn, &row.user_id, now)?;
             // A password changed, or a user deleted, while this one was being checked opens nothing.
             if !accounts::lock_password(conn, &account.id, &stored)? {
                 return Ok(Outcome::Wrong);
             }
-            if users::is_banned(conn, &row.user_id, now)? {
+            if banned {
                 return Ok(Outcome::Banned);
             }
             if let Some(new_hash) = &new_hash {

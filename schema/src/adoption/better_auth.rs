@@ -131,8 +131,12 @@ fn plan_table(
         kept: Vec::new(),
         added: Vec::new(),
         given: Vec::new(),
+        declared: catalog::declared(backend, ours, table, overrides),
         indexes: Vec::new(),
     };
+    if catalog::hides_rows(conn, &table.name)? {
+        problems.push(format!("policies of {} hide rows from this role: adopt as one that sees all", table.name.sql()));
+    }
     let is_camel = table.columns.iter().any(|column| column.name.bytes().any(|byte| byte.is_ascii_uppercase()));
     for column in columns_of(ours) {
         let told = overrides.columns.iter().find(|(name, _)| ours == "users" && name == column.name);
@@ -158,7 +162,10 @@ fn plan_table(
     if let Some(id) = table.column(&["id"]) {
         plan.ids = ids(conn, backend, &table.name, id, problems)?;
     }
-    let known = |name: &str| plan.kept.iter().any(|kept| kept.column.name == name);
+    let known = |name: &str| {
+        let declared = plan.declared.iter().any(|(_, column)| column.name == name);
+        declared || plan.kept.iter().any(|kept| kept.column.name == name)
+    };
     plan.given = catalog::given(table, known, &[], backend, problems);
     plan.indexes = indexes(conn, backend, &plan)?;
     Ok(plan)
@@ -231,6 +238,7 @@ fn say_what_is_behind_or_ahead(
             .iter()
             .map(|column| column.name.as_str())
             .filter(|name| !table.kept.iter().any(|kept| kept.column.name == *name))
+            .filter(|name| !table.declared.iter().any(|(_, column)| column.name == *name))
             .collect();
         if !unknown.is_empty() {
             plan.notes.push(format!(

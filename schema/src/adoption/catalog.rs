@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::SCHEMA;
 use super::expression::{ident, literal};
-use super::plan::{Class, Column, Holds, IdKind, Kept, TableName, TimeForm, columns_of};
+use super::plan::{Class, Column, Holds, IdKind, Kept, Overrides, TableName, TimeForm, columns_of};
 use crate::db::{AnyConnection, Backend};
 
 /// A table of another program.
@@ -47,7 +47,8 @@ pub(super) fn tables(conn: &mut AnyConnection) -> QueryResult<Vec<Table>> {
              (atthasdef OR attidentity <> '') AS has_default \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute ON attrelid = c.oid \
              WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('{SCHEMA}', 'information_schema') \
-             AND n.nspname NOT LIKE 'pg\\_%' AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2, attnum"
+             AND n.nspname NOT LIKE 'pg\\_%' AND attnum > 0 AND NOT attisdropped AND attgenerated = '' \
+             ORDER BY 1, 2, attnum"
         ),
         AnyConnection::Sqlite(_) => {
             "SELECT NULL AS schema, t.name AS table_name, c.name AS name, c.type AS kind, \
@@ -73,11 +74,29 @@ pub(super) fn tables(conn: &mut AnyConnection) -> QueryResult<Vec<Table>> {
 
 /// Whether the tables are our own: made by our migrations.
 pub(super) fn are_ours(conn: &mut AnyConnection, tables: &[Table]) -> QueryResult<bool> {
-    if !tables.iter().any(|table| table.name.name == "__diesel_schema_migrations") {
+    let is_there = match conn {
+        AnyConnection::Postgres(_) => count(conn, "SELECT count(to_regclass('__diesel_schema_migrations')) AS n")? > 0,
+        AnyConnection::Sqlite(_) => tables.iter().any(|table| table.name.name == "__diesel_schema_migrations"),
+    };
+    if !is_there {
         return Ok(false);
     }
     let ours = "SELECT count(*) AS n FROM __diesel_schema_migrations WHERE version = '20261123000000'";
     Ok(count(conn, ours)? > 0)
+}
+
+/// Leaves the tables that a name without a schema may mean.
+pub(super) fn keep_reachable(conn: &mut AnyConnection, tables: &mut Vec<Table>) -> QueryResult<()> {
+    if matches!(conn, AnyConnection::Sqlite(_)) {
+        return Ok(());
+    }
+    let reachable: Vec<String> =
+        groups(conn, "SELECT s::text AS what, 0::bigint AS n FROM unnest(current_schemas(false)) s")?
+            .into_iter()
+            .filter_map(|group| group.what)
+            .collect();
+    tables.retain(|table| table.name.schema.as_ref().is_some_and(|schema| reachable.contains(schema)));
+    Ok(())
 }
 
 #[derive(QueryableByName)]
@@ -139,6 +158,15 @@ pub(super) fn is_indexed(conn: &mut AnyConnection, table: &TableName, column: &s
     Ok(count(conn, &query)? > 0)
 }
 
+/// PostgreSQL: whether policies hide rows of a table from us.
+pub(super) fn hides_rows(conn: &mut AnyConnection, table: &TableName) -> QueryResult<bool> {
+    if matches!(conn, AnyConnection::Sqlite(_)) {
+        return Ok(false);
+    }
+    let query = format!("SELECT (row_security_active(to_regclass({})))::int::bigint AS n", literal(&table.sql()));
+    Ok(count(conn, &query)? > 0)
+}
+
 /// What the ids of a table are, and what stands in the way of new ones.
 pub(super) fn ids(
     conn: &mut AnyConnection,
@@ -189,11 +217,30 @@ pub(super) fn ids(
     Ok(match text(conn, &sample)? {
         Some(id) if is_uuid(&id, true) => IdKind::Uuid,
         Some(id) if is_uuid(&id, false) && declared != "TEXT" => IdKind::UuidHex,
-        Some(_) => IdKind::Text,
+        Some(_) => text_ids(conn, table, id, problems)?,
         None if declared == "CHAR(32)" => IdKind::UuidHex,
         None if matches!(declared.as_str(), "CHAR(36)" | "UUID" | "GUID") => IdKind::Uuid,
-        None => IdKind::Text,
+        None => text_ids(conn, table, id, problems)?,
     })
+}
+
+/// The characters of an id that is made here.
+const ID_LENGTH: i64 = 32;
+
+fn text_ids(
+    conn: &mut AnyConnection,
+    table: &TableName,
+    id: &Column,
+    problems: &mut Vec<String>,
+) -> QueryResult<IdKind> {
+    if let Some(limit) = limit_of(conn, table, &id.name)?.filter(|limit| *limit < ID_LENGTH) {
+        problems.push(format!(
+            "nobody could sign up: {} of {} holds {limit} characters, and new ids have {ID_LENGTH}",
+            id.name,
+            table.sql()
+        ));
+    }
+    Ok(IdKind::Text)
 }
 
 /// Whether a text is a UUID, with or without hyphens.
@@ -238,7 +285,7 @@ pub(super) fn keep(
         (Holds::Time, Backend::Sqlite) => time_form(conn, table, column)?,
         _ => TimeForm::Native,
     };
-    Ok(Some(Kept { ours, column: column.clone(), time }))
+    Ok(Some(Kept { ours, column: column.clone(), time, holds_time: holds == Holds::Time }))
 }
 
 /// How a SQLite column holds times, by one of them; [`TimeForm::Native`] where it holds none.
@@ -248,7 +295,7 @@ fn time_form(conn: &mut AnyConnection, table: &TableName, column: &Column) -> Qu
         "SELECT CASE typeof({name}) WHEN 'integer' THEN CASE WHEN {name} > 100000000000 THEN 'ms' ELSE 's' END \
          WHEN 'text' THEN CASE WHEN {name} LIKE '%T%+00:00' THEN 'offset' WHEN {name} LIKE '%T%' THEN 'iso' ELSE 'spaced' END \
          END AS found \
-         FROM {} WHERE {name} IS NOT NULL ORDER BY rowid DESC LIMIT 1",
+         FROM {} WHERE {name} IS NOT NULL LIMIT 1",
         table.sql()
     );
     Ok(match text(conn, &query)?.as_deref() {
@@ -257,7 +304,6 @@ fn time_form(conn: &mut AnyConnection, table: &TableName, column: &Column) -> Qu
         Some("iso") => TimeForm::Iso,
         Some("offset") => TimeForm::Offset,
         Some(_) => TimeForm::Spaced,
-        None if column.class(Backend::Sqlite) == Class::Number => TimeForm::Milliseconds,
         None => TimeForm::Native,
     })
 }
@@ -289,6 +335,19 @@ pub(super) fn given(
             .push(format!("nobody could sign up: {} of {table} is NOT NULL without a default. {cure}", column.name));
     }
     given
+}
+
+/// The columns of theirs that hold declared fields.
+pub(super) fn declared(backend: Backend, ours: &str, table: &Table, overrides: &Overrides) -> Vec<(String, Column)> {
+    let fields = overrides.fields.iter().filter(|field| field.table == ours);
+    fields
+        .filter_map(|field| {
+            let [camel, snake] = spellings(&field.name);
+            let column = table.column(&[&field.key, &camel, &snake])?;
+            let fits = matches!(column.class(backend), Class::Text | Class::Bool | Class::Number);
+            fits.then(|| (field.name.clone(), column.clone()))
+        })
+        .collect()
 }
 
 /// The names that a column of ours may have with Better Auth's adapters: `emailVerified`, `email_verified`.

@@ -1,6 +1,6 @@
 //! How each column of ours is read from, and written to, the one of theirs that stands for it.
 
-use super::plan::{Class, Holds, Kept, Plan, Source, TablePlan, TimeForm, columns_of};
+use super::plan::{Class, Column, Holds, Kept, Plan, Source, TablePlan, TimeForm, columns_of, is_citext};
 use super::record::no_password;
 use crate::db::Backend;
 
@@ -67,6 +67,10 @@ pub(super) fn written(backend: Backend, plan: &Plan, table: &TablePlan, mapped: 
         columns.push(ident(&password.name));
         values.push(literal(&no_password(plan.hash)));
     }
+    for (name, column) in &table.declared {
+        columns.push(ident(&column.name));
+        values.push(declared_value(backend, name, column));
+    }
     for (column, given) in &table.given {
         columns.push(ident(column));
         values.push((*given).to_owned());
@@ -83,7 +87,22 @@ pub(super) fn written(backend: Backend, plan: &Plan, table: &TablePlan, mapped: 
             format!("{theirs} = CASE WHEN NEW.{of} {differs} OLD.{of} THEN {} ELSE {theirs} END", column.write)
         })
         .collect();
+    let declared = table.declared.iter().map(|(name, column)| {
+        let (theirs, value) = (ident(&column.name), declared_value(backend, name, column));
+        format!(
+            "{theirs} = CASE WHEN NEW.additional_fields {differs} OLD.additional_fields THEN {value} ELSE {theirs} END"
+        )
+    });
+    let sets: Vec<String> = sets.into_iter().chain(declared).collect();
     Written { columns: columns.join(", "), values: values.join(", "), sets: sets.join(", ") }
+}
+
+/// Whoever has no address cannot be a user of ours.
+pub(super) fn nobody_without_address(table: &TablePlan) -> String {
+    match table.theirs("email").filter(|column| table.ours == "users" && !column.not_null) {
+        Some(email) => format!(" WHERE u.{} IS NOT NULL", ident(&email.name)),
+        None => String::new(),
+    }
 }
 
 fn expressions(
@@ -109,6 +128,9 @@ fn expressions(
     };
     let kept = table.kept.iter().find(|kept| kept.ours == ours);
     let column = format!("u.{name}");
+    if ours == "additional_fields" && !table.declared.is_empty() {
+        return (declared(backend, table, &format!("u.{name}")), new);
+    }
     // What is added is as ours, but for times on SQLite, which adds no column with such a default.
     let added_null = backend == Backend::Sqlite && holds == Holds::Time;
     let holds_null = kept.map_or(added_null, |kept| !kept.column.not_null) && !null;
@@ -134,8 +156,39 @@ fn expressions(
     }
 }
 
+/// The JSON text with what their own columns hold.
+fn declared(backend: Backend, table: &TablePlan, column: &str) -> String {
+    let members: Vec<String> = table
+        .declared
+        .iter()
+        .map(|(name, column)| {
+            let value = format!("u.{}", ident(&column.name));
+            let is_flag = matches!(column.class(Backend::Sqlite), Class::Bool);
+            let value = match backend {
+                Backend::Sqlite if is_flag => {
+                    format!("json(CASE WHEN {value} IS NULL THEN 'null' WHEN {value} THEN 'true' ELSE 'false' END)")
+                }
+                _ => value,
+            };
+            format!("{}, {value}", literal(name))
+        })
+        .collect();
+    match backend {
+        Backend::Postgres => format!("({column}::jsonb || jsonb_build_object({}))::text", members.join(", ")),
+        Backend::Sqlite => format!("json_patch({column}, json_object({}))", members.join(", ")),
+    }
+}
+
+/// A declared field out of the JSON text that is written.
+fn declared_value(backend: Backend, name: &str, column: &Column) -> String {
+    match backend {
+        Backend::Postgres => format!("(NEW.additional_fields::jsonb ->> {})::{}", literal(name), column.kind),
+        Backend::Sqlite => format!("json_extract(NEW.additional_fields, {})", literal(&format!("$.\"{name}\""))),
+    }
+}
+
 fn as_text(backend: Backend, table: &TablePlan, ours: &str, column: &str) -> String {
-    let is_citext = backend == Backend::Postgres && table.type_of(ours) == "citext";
+    let is_citext = backend == Backend::Postgres && is_citext(table.type_of(ours));
     if is_citext { format!("{column}::text") } else { column.to_owned() }
 }
 

@@ -27,7 +27,7 @@ mod record;
 mod sqlite;
 mod users_table;
 
-pub use self::plan::{Column, IdKind, Index, Kept, Overrides, Plan, Source, TableName, TablePlan};
+pub use self::plan::{Column, DeclaredField, IdKind, Index, Kept, Overrides, Plan, Source, TableName, TablePlan};
 
 use self::record::{adopted_table, adoption_table};
 use crate::db::{AnyConnection, Backend, Db, DbError};
@@ -36,6 +36,13 @@ use crate::migrations;
 
 /// PostgreSQL: the schema of what adoption makes.
 pub const SCHEMA: &str = "auth_sidecar";
+
+/// PostgreSQL: a query of [`SCHEMA`], or of nothing where there is no record of an adoption in it, or it is not ours, a
+/// superuser's or the database owner's: whoever may make schemas could put one there.
+pub(crate) const TRUSTED_SCHEMA: &str = "SELECT n.nspname::text FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid \
+    JOIN pg_roles r ON r.oid = n.nspowner WHERE n.nspname = 'auth_sidecar' AND c.relname = '_adoption' \
+    AND c.relowner = n.nspowner AND (pg_has_role(current_user, r.oid, 'MEMBER') OR r.rolsuper \
+    OR r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()))";
 
 /// An adoption that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,10 +149,14 @@ pub async fn plan(db: &Db, overrides: Overrides) -> Result<Plan, AdoptError> {
         if catalog::are_ours(conn, &tables)? {
             return Err(AdoptError::State("this database holds tables of this service itself".to_owned()));
         }
-        match better_auth::find(&tables, &overrides) {
-            Some(found) => better_auth::plan(conn, backend, &tables, &found, &overrides),
-            None => users_table::plan(conn, backend, &tables, &overrides),
+        let mut plan = match better_auth::find(&tables, &overrides) {
+            Some(found) => better_auth::plan(conn, backend, &tables, &found, &overrides)?,
+            None => users_table::plan(conn, backend, &tables, &overrides)?,
+        };
+        if backend == Backend::Sqlite {
+            plan.settle_times();
         }
+        Ok(plan)
     })
     .await
 }
@@ -191,7 +202,11 @@ pub async fn revert(db: &Db) -> Result<Adoption, AdoptError> {
         let Some(adoption) = find(conn)? else { return Err(AdoptError::State("nothing is adopted".to_owned())) };
         let undo = script(conn, backend, "undo")?;
         conn.write_transaction(|conn| {
-            conn.batch_execute(&undo).map_err(|error| AdoptError::Failed(error.to_string()))
+            match backend {
+                Backend::Postgres => conn.batch_execute(&undo),
+                Backend::Sqlite => sqlite::run_kept(conn, &undo),
+            }
+            .map_err(|error| AdoptError::Failed(error.to_string()))
         })?;
         Ok(adoption)
     })
@@ -275,7 +290,7 @@ struct AdoptedRow {
 
 fn is_adopted(conn: &mut AnyConnection) -> QueryResult<bool> {
     let query = match conn {
-        AnyConnection::Postgres(_) => format!("SELECT to_regclass('{SCHEMA}._adoption')::text AS found"),
+        AnyConnection::Postgres(_) => format!("SELECT ({TRUSTED_SCHEMA}) AS found"),
         AnyConnection::Sqlite(_) => {
             "SELECT max(name) AS found FROM main.sqlite_schema WHERE name = 'auth_sidecar_adoption'".to_owned()
         }
@@ -315,8 +330,10 @@ fn script(conn: &mut AnyConnection, backend: Backend, which: &str) -> QueryResul
 /// SQLite: what a connection begins with, on a file whose tables are adopted.
 pub(crate) fn connect(conn: &mut AnyConnection) -> QueryResult<()> {
     if is_adopted(conn)? {
-        let statements = script(conn, Backend::Sqlite, "connect")?;
-        conn.batch_execute(&statements)?;
+        let query = format!("SELECT ours AS found FROM {}", adopted_table(Backend::Sqlite));
+        let adopted: Vec<Found> = diesel::sql_query(query).load(conn)?;
+        let adopted: Vec<String> = adopted.into_iter().filter_map(|row| row.found).collect();
+        conn.batch_execute(&sqlite::connect(&adopted).join(";\n"))?;
     }
     Ok(())
 }
@@ -325,9 +342,22 @@ pub(crate) fn connect(conn: &mut AnyConnection) -> QueryResult<()> {
 pub(crate) fn restore(conn: &mut AnyConnection) -> QueryResult<()> {
     if matches!(conn, AnyConnection::Sqlite(_)) && is_adopted(conn)? {
         let statements = script(conn, Backend::Sqlite, "make")?;
-        conn.batch_execute(&statements)?;
+        sqlite::run_kept(conn, &statements)?;
     }
     Ok(())
+}
+
+/// As [`migrations::up`] does at the end: SQLite's views and triggers that a migration of the other program removed are
+/// brought back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_back(db: &Db) -> Result<(), DbError> {
+    let db = db.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        db.connect_unlimited()?.write_transaction(restore).map_err(DbError::classify)
+    });
+    task.await.map_err(|error| DbError::Internal(error.to_string()))?
 }
 
 /// The name of a table of a Better Auth server, where there are such that nobody adopted.
@@ -335,10 +365,11 @@ pub(crate) fn foreign_tables(conn: &mut AnyConnection) -> QueryResult<Option<Str
     if is_adopted(conn)? {
         return Ok(None);
     }
-    let tables = catalog::tables(conn)?;
+    let mut tables = catalog::tables(conn)?;
     if catalog::are_ours(conn, &tables)? {
         return Ok(None);
     }
+    catalog::keep_reachable(conn, &mut tables)?;
     Ok(better_auth::looks_like(&tables).map(|table| table.sql()))
 }
 

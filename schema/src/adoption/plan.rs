@@ -44,6 +44,21 @@ pub struct Overrides {
     pub table: Option<TableName>,
     /// Columns of the table of users: ours by theirs, as `("password", "pwd_hash")`.
     pub columns: Vec<(String, String)>,
+    /// The declared fields beside the two columns.
+    pub fields: Vec<DeclaredField>,
+    /// Columns that keep nobody out, whatever their names suggest.
+    pub ignored: Vec<String>,
+}
+
+/// A declared field that ours would hold in the JSON column, and theirs may have a column for.
+#[derive(Clone, Debug)]
+pub struct DeclaredField {
+    /// `users` or `sessions`.
+    pub table: &'static str,
+    /// Its name in the JSON text.
+    pub name: String,
+    /// Its key on the wire, after which theirs may be called.
+    pub key: String,
 }
 
 /// Whose tables they are.
@@ -135,8 +150,37 @@ pub struct TablePlan {
     pub added: Vec<(&'static str, String)>,
     /// Columns of theirs that a new row needs, and the value we give.
     pub given: Vec<(String, &'static str)>,
+    /// Columns of theirs that hold declared fields, by the fields' names.
+    pub declared: Vec<(String, Column)>,
     /// Indexes that are made.
     pub indexes: Vec<Index>,
+}
+
+impl Plan {
+    /// SQLite: gives columns without a time in them the form of others: of the same type first, else of any.
+    pub(super) fn settle_times(&mut self) {
+        let known: Vec<(String, TimeForm)> = self
+            .tables
+            .iter()
+            .flat_map(|table| &table.kept)
+            .filter(|kept| kept.time != TimeForm::Native)
+            .map(|kept| (kept.column.kind.to_ascii_uppercase(), kept.time))
+            .collect();
+        let source = self.source;
+        for kept in self.tables.iter_mut().flat_map(|table| &mut table.kept) {
+            if kept.time != TimeForm::Native || !kept.holds_time {
+                continue;
+            }
+            let kind = kept.column.kind.to_ascii_uppercase();
+            let like = known.iter().find(|(other, _)| *other == kind).map(|(_, form)| *form);
+            let counts = kept.column.class(Backend::Sqlite) == Class::Number;
+            kept.time = like.unwrap_or(match source {
+                _ if counts => TimeForm::Milliseconds,
+                Source::BetterAuth => TimeForm::Iso,
+                Source::UsersTable => TimeForm::Spaced,
+            });
+        }
+    }
 }
 
 /// A column of theirs that stands for one of ours.
@@ -148,6 +192,7 @@ pub struct Kept {
     pub column: Column,
     /// How it holds a time.
     pub(super) time: TimeForm,
+    pub(super) holds_time: bool,
 }
 
 /// An index that is made.
@@ -210,6 +255,11 @@ pub struct Column {
     pub has_default: bool,
 }
 
+/// PostgreSQL: a text without regard to case, whichever schema its extension is in.
+pub(super) fn is_citext(kind: &str) -> bool {
+    kind.rsplit('.').next() == Some("citext")
+}
+
 /// What the type of a column is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -225,7 +275,8 @@ impl Column {
     pub(super) fn class(&self, backend: Backend) -> Class {
         if backend == Backend::Postgres {
             return match self.kind.as_str() {
-                "text" | "character varying" | "citext" => Class::Text,
+                "text" | "character varying" => Class::Text,
+                kind if is_citext(kind) => Class::Text,
                 "boolean" => Class::Bool,
                 "smallint" | "integer" | "bigint" => Class::Number,
                 "timestamp with time zone" | "timestamp without time zone" => Class::Time,

@@ -4,19 +4,19 @@
 use std::fmt::Write as _;
 
 use super::SCHEMA;
-use super::expression::{Mapped, Written, ident, literal, mapped, written};
+use super::expression::{Mapped, Written, ident, literal, mapped, nobody_without_address, written};
 use super::plan::{Column, Lack, Plan, Source, TablePlan, columns_of};
 use super::record::{no_password, record};
 use crate::db::Backend;
 
 /// Before our own tables are made.
 pub(super) fn begin() -> String {
-    format!("SET LOCAL lock_timeout = '5s'; CREATE SCHEMA {SCHEMA}; SET LOCAL search_path = {SCHEMA}, public")
+    format!("SET LOCAL lock_timeout = '2s'; CREATE SCHEMA {SCHEMA}; SET LOCAL search_path = {SCHEMA}, public")
 }
 
 /// After our own tables were made.
 pub(super) fn adopt(plan: &Plan) -> Vec<String> {
-    let mut statements = record(Backend::Postgres, plan, &undo(plan), "", "");
+    let mut statements = record(Backend::Postgres, plan, &undo(plan), "");
     // Ours hold nothing; views take their place.
     match plan.source {
         Source::UsersTable => statements.extend(plan.table("users").map(refer_to).unwrap_or_default()),
@@ -106,8 +106,8 @@ fn undo(plan: &Plan) -> String {
         let name = table.table.sql();
         if table.ours == "users" {
             for column in ["software_background", "hardware_background"] {
-                let _ = writeln!(text, "ALTER TABLE {name} DROP CONSTRAINT IF EXISTS users_{column}_check;");
-                let _ = writeln!(text, "DROP INDEX IF EXISTS {prefix}users_{column}_idx;");
+                let _ = writeln!(text, "ALTER TABLE {name} DROP CONSTRAINT IF EXISTS auth_sidecar_{column}_check;");
+                let _ = writeln!(text, "DROP INDEX IF EXISTS {prefix}auth_sidecar_{column}_idx;");
             }
         }
         for (_, column) in &table.added {
@@ -137,7 +137,8 @@ fn add_columns(table: &TablePlan) -> Option<String> {
 
 fn view(table: &TablePlan, columns: &[Mapped]) -> String {
     let columns: Vec<String> = columns.iter().map(|column| format!("{} AS {}", column.read, column.ours)).collect();
-    format!("CREATE VIEW {SCHEMA}.{} AS SELECT {} FROM {} u", table.ours, columns.join(", "), table.table.sql())
+    let filter = nobody_without_address(table);
+    format!("CREATE VIEW {SCHEMA}.{} AS SELECT {} FROM {} u{filter}", table.ours, columns.join(", "), table.table.sql())
 }
 
 /// For a view that the database cannot write through by itself.
@@ -147,11 +148,15 @@ fn triggers(plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Vec<String> {
     let id = table.name_of("id").unwrap_or_default();
     let kind = table.type_of("id");
     // Their names of what is unique are not ours.
-    let exists = if ours == "users" {
-        " EXCEPTION WHEN unique_violation THEN RAISE unique_violation USING MESSAGE = 'the user exists', \
-         CONSTRAINT = 'users_email_key', TABLE = 'users';"
-    } else {
-        ""
+    let exists = |others: &str| {
+        if ours != "users" {
+            return String::new();
+        }
+        format!(
+            " EXCEPTION WHEN unique_violation THEN IF EXISTS (SELECT FROM {SCHEMA}.users o WHERE o.email = NEW.email{others}) THEN \
+             RAISE unique_violation USING MESSAGE = 'the user exists', CONSTRAINT = 'users_email_key', TABLE = 'users'; \
+             END IF; RAISE;"
+        )
     };
     let function = |event: &str, body: &str| {
         format!(
@@ -161,13 +166,17 @@ fn triggers(plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Vec<String> {
     let mut statements = vec![
         function(
             "insert",
-            &format!("INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE VALUES ({values}); RETURN NEW;{exists}"),
+            &format!(
+                "INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE VALUES ({values}); RETURN NEW;{}",
+                exists("")
+            ),
         ),
         function(
             "update",
             &format!(
                 "UPDATE {name} SET {sets} WHERE {id} = OLD.id::{kind}; \
-                 IF NOT FOUND THEN RETURN NULL; END IF; RETURN NEW;{exists}"
+                 IF NOT FOUND THEN RETURN NULL; END IF; RETURN NEW;{}",
+                exists(" AND o.id <> OLD.id")
             ),
         ),
         function(
@@ -207,7 +216,9 @@ fn password_triggers(plan: &Plan, users: &TablePlan, column: &Column) -> Vec<Str
         format!(
             "CREATE FUNCTION {SCHEMA}.password_to_ours() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
              SET search_path = {SCHEMA}, pg_catalog, pg_temp AS $body$ BEGIN \
-             IF coalesce(NEW.{password}, '') IN ('', {marker}) THEN RETURN NULL; END IF; \
+             IF coalesce(NEW.{password}, '') IN ('', {marker}) THEN \
+             UPDATE accounts SET password = NULL, updated_at = now() WHERE user_id = NEW.id::text \
+             AND provider_id = 'credential' AND password IS NOT NULL; RETURN NULL; END IF; \
              UPDATE accounts SET password = NEW.{password}, updated_at = now() WHERE user_id = NEW.id::text \
              AND provider_id = 'credential' AND password IS DISTINCT FROM NEW.{password}; \
              IF NOT EXISTS (SELECT FROM accounts WHERE user_id = NEW.id::text AND provider_id = 'credential') THEN \

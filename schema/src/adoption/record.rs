@@ -33,9 +33,8 @@ pub(super) fn adopted_table(backend: Backend) -> String {
     }
 }
 
-/// Makes and fills both. `make` are the statements that make again what another program's migration removed (SQLite);
-/// `connect` those that each connection begins with.
-pub(super) fn record(backend: Backend, plan: &Plan, undo: &str, make: &str, connect: &str) -> Vec<String> {
+/// Makes and fills both. `make` are the statements that make again what another program's migration removed (SQLite).
+pub(super) fn record(backend: Backend, plan: &Plan, undo: &str, make: &str) -> Vec<String> {
     let (adoption, adopted) = (adoption_table(backend), adopted_table(backend));
     let (time, now) = match backend {
         Backend::Postgres => ("timestamptz", "now()"),
@@ -43,8 +42,8 @@ pub(super) fn record(backend: Backend, plan: &Plan, undo: &str, make: &str, conn
     };
     let mut statements = vec![
         format!(
-            "CREATE TABLE {adoption} (kind text NOT NULL, hash text NOT NULL, since {time} NOT NULL, undo text NOT NULL, make text NOT NULL, \
-             connect text NOT NULL)"
+            "CREATE TABLE {adoption} (kind text NOT NULL, hash text NOT NULL, since {time} NOT NULL, undo text NOT NULL, \
+             make text NOT NULL)"
         ),
         format!(
             "CREATE TABLE {adopted} (ours text NOT NULL PRIMARY KEY, place integer NOT NULL, source text NOT NULL, \
@@ -52,12 +51,11 @@ pub(super) fn record(backend: Backend, plan: &Plan, undo: &str, make: &str, conn
              hardware_background text NOT NULL, last_id bigint NOT NULL)"
         ),
         format!(
-            "INSERT INTO {adoption} (kind, hash, since, undo, make, connect) VALUES ({}, {}, {now}, {}, {}, {})",
+            "INSERT INTO {adoption} (kind, hash, since, undo, make) VALUES ({}, {}, {now}, {}, {})",
             literal(plan.source.name()),
             literal(plan.hash),
             literal(undo),
-            literal(make),
-            literal(connect)
+            literal(make)
         ),
     ];
     for (place, table) in plan.tables.iter().enumerate() {
@@ -82,8 +80,10 @@ pub(super) fn record(backend: Backend, plan: &Plan, undo: &str, make: &str, conn
 pub(super) fn type_name(backend: Backend, holds: Holds) -> &'static str {
     match (holds, backend) {
         (Holds::Text | Holds::Id, _) => "text",
-        (Holds::Bool, _) => "boolean",
+        (Holds::Bool, Backend::Postgres) => "boolean",
         (Holds::Time, Backend::Postgres) => "timestamptz",
-        (Holds::Time, Backend::Sqlite) => "timestamp",
+        // What STRICT tables take, too.
+        (Holds::Bool, Backend::Sqlite) => "integer",
+        (Holds::Time, Backend::Sqlite) => "text",
     }
 }

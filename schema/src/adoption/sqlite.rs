@@ -9,17 +9,52 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _};
 
-use super::expression::{Mapped, Written, added_time, ident, is_cast, literal, mapped, stored_time, written};
+use super::expression::{
+    Mapped, Written, added_time, ident, is_cast, literal, mapped, nobody_without_address, stored_time, written,
+};
 use super::plan::{Column, Lack, Plan, Source, TablePlan, columns_of};
 use super::record::{adopted_table, adoption_table, no_password, record, type_name};
-use crate::db::Backend;
+use crate::db::{AnyConnection, Backend};
 
 const SQLITE: Backend = Backend::Sqlite;
+
+/// Between the statements that are kept in the file.
+const SEPARATOR: &str = "\n--\n";
+
+/// How the statements begin that are kept in the file: whoever else may write it gets nothing else run.
+const KEPT: [&str; 9] = [
+    "CREATE VIEW IF NOT EXISTS main.auth_sidecar_",
+    "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_",
+    "DROP VIEW IF EXISTS ",
+    "DROP TRIGGER IF EXISTS ",
+    "DROP INDEX IF EXISTS ",
+    "DROP TABLE ",
+    "ALTER TABLE ",
+    "DELETE FROM main.",
+    "UPDATE main.accounts ",
+];
+
+/// Runs statements that were kept in the file, one by one.
+pub(super) fn run_kept(conn: &mut AnyConnection, statements: &str) -> QueryResult<()> {
+    for statement in statements.split(SEPARATOR).filter(|statement| !statement.is_empty()) {
+        let known = KEPT.iter().any(|begin| statement.starts_with(begin)) || statement.starts_with(INSERT_ACCOUNTS);
+        if !known {
+            return Err(diesel::result::Error::QueryBuilderError("the record of the adoption was changed".into()));
+        }
+        // Of several statements in one text only the first is run.
+        diesel::sql_query(statement).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// How an account is made of a hash of theirs.
+const INSERT_ACCOUNTS: &str =
+    "INSERT INTO main.accounts (id, account_id, provider_id, user_id, password, created_at, updated_at) ";
 
 /// All of them. `own` makes our own tables.
 pub(super) fn adopt(plan: &Plan, own: &OwnTables) -> Vec<String> {
     let make = make(plan);
-    let mut statements = record(SQLITE, plan, &undo(plan, own), &make.join(";\n"), &connect(plan).join(";\n"));
+    let mut statements = record(SQLITE, plan, &undo(plan, own).join(SEPARATOR), &make.join(SEPARATOR));
     statements.extend(own.make.iter().cloned());
     for table in &plan.tables {
         statements.extend(add_columns(plan, table));
@@ -29,9 +64,7 @@ pub(super) fn adopt(plan: &Plan, own: &OwnTables) -> Vec<String> {
             statements.push(format!("CREATE {unique}INDEX {name} ON {} ({})", table.table.sql(), index.on));
         }
     }
-    if let (Source::UsersTable, Some(users)) = (plan.source, plan.table("users")) {
-        statements.extend(copy_hashes(plan, users));
-    }
+    // With the hashes of their passwords.
     statements.extend(make);
     statements
 }
@@ -120,25 +153,16 @@ fn add_columns(plan: &Plan, table: &TablePlan) -> Vec<String> {
     statements
 }
 
+/// As our own tables hold the time.
+const NOW: &str = "strftime('%Y-%m-%d %H:%M:%f', 'now')";
+
 fn id_text(users: &TablePlan, row: &str) -> String {
     let id = users.name_of("id").unwrap_or_default();
     if is_cast(SQLITE, users, "id") { format!("CAST({row}.{id} AS TEXT)") } else { format!("{row}.{id}") }
 }
 
-fn copy_hashes(plan: &Plan, users: &TablePlan) -> Option<String> {
-    let password = ident(&users.theirs("password")?.name);
-    let (id, now) = (id_text(users, "u"), "strftime('%Y-%m-%d %H:%M:%f', 'now')");
-    Some(format!(
-        "INSERT INTO accounts (id, account_id, provider_id, user_id, password, created_at, updated_at) \
-         SELECT lower(hex(randomblob(16))), {id}, 'credential', {id}, u.{password}, {now}, {now} \
-         FROM {} u WHERE u.{password} NOT IN ('', {none})",
-        users.table.sql(),
-        none = literal(&no_password(plan.hash))
-    ))
-}
-
-/// The views and triggers in the file. Each may be there already: a migration of their program that makes a table anew
-/// takes the triggers on it along.
+/// The views and triggers in the file, and what the triggers would have done while they were away. Each may be there
+/// already: a migration of their program that makes a table anew takes the triggers on it along.
 fn make(plan: &Plan) -> Vec<String> {
     let mut statements = Vec::new();
     for table in &plan.tables {
@@ -146,12 +170,37 @@ fn make(plan: &Plan) -> Vec<String> {
         statements.push(view(table, &columns));
         statements.extend(triggers(plan, table, &columns));
     }
-    if let (Source::UsersTable, Some(users)) = (plan.source, plan.table("users")) {
-        statements.push(after_delete(users));
-        statements.extend(users.theirs("active").map(|active| end_sessions(users, active)));
-        if let Some(password) = users.theirs("password") {
-            statements.extend(password_triggers(plan, users, password));
-        }
+    let Some(users) = plan.table("users") else { return statements };
+    statements.extend(forget_triggers(plan, users));
+    if plan.source == Source::BetterAuth {
+        return statements;
+    }
+    statements.extend(users.theirs("active").map(|active| end_sessions(users, active)));
+    let (table, id) = (users.table.sql(), id_text(users, "u"));
+    for (ours, column) in [("sessions", "user_id"), ("accounts", "user_id")] {
+        statements.push(format!(
+            "DELETE FROM main.{ours} WHERE NOT EXISTS (SELECT 1 FROM main.{table} u WHERE {id} = {ours}.{column})"
+        ));
+    }
+    if let Some(active) = users.theirs("active") {
+        let active = ident(&active.name);
+        statements.push(format!(
+            "DELETE FROM main.sessions WHERE user_id IN (SELECT {id} FROM main.{table} u WHERE u.{active} = 0)"
+        ));
+    }
+    if let Some(password) = users.theirs("password") {
+        statements.extend(password_triggers(plan, users, password));
+        let (password, none) = (ident(&password.name), literal(&no_password(plan.hash)));
+        statements.push(format!(
+            "UPDATE main.accounts SET password = (SELECT nullif(nullif(u.{password}, ''), {none}) FROM main.{table} u \
+             WHERE {id} = accounts.user_id) WHERE provider_id = 'credential' AND password IS NOT \
+             (SELECT nullif(nullif(u.{password}, ''), {none}) FROM main.{table} u WHERE {id} = accounts.user_id)"
+        ));
+        statements.push(format!(
+            "{INSERT_ACCOUNTS}SELECT lower(hex(randomblob(16))), {id}, 'credential', {id}, u.{password}, {NOW}, {NOW} \
+             FROM main.{table} u WHERE u.{password} NOT IN ('', {none}) \
+             AND NOT EXISTS (SELECT 1 FROM main.accounts a WHERE a.user_id = {id} AND a.provider_id = 'credential')"
+        ));
     }
     statements
 }
@@ -159,10 +208,11 @@ fn make(plan: &Plan) -> Vec<String> {
 fn view(table: &TablePlan, columns: &[Mapped]) -> String {
     let columns: Vec<String> = columns.iter().map(|column| format!("{} AS {}", column.read, column.ours)).collect();
     format!(
-        "CREATE VIEW IF NOT EXISTS main.auth_sidecar_{} AS SELECT {} FROM {} u",
+        "CREATE VIEW IF NOT EXISTS main.auth_sidecar_{} AS SELECT {} FROM {} u{}",
         table.ours,
         columns.join(", "),
-        table.table.sql()
+        table.table.sql(),
+        nobody_without_address(table)
     )
 }
 
@@ -184,14 +234,36 @@ fn triggers(plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Vec<String> {
     ]
 }
 
-/// Many programs leave SQLite's foreign keys off; whoever gets the id of a deleted user must not get the password too.
-fn after_delete(users: &TablePlan) -> String {
-    let id = id_text(users, "OLD");
-    format!(
-        "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_deleted AFTER DELETE ON {} BEGIN \
-         DELETE FROM sessions WHERE user_id = {id}; DELETE FROM accounts WHERE user_id = {id}; END",
-        users.table.sql()
-    )
+/// Many programs leave SQLite's foreign keys off, and SQLite gives the number of a deleted row to a new one: whoever gets
+/// it must get neither the sessions nor the passwords nor the mailed links of the one before.
+fn forget_triggers(plan: &Plan, users: &TablePlan) -> Vec<String> {
+    let id = users.name_of("id").unwrap_or_default();
+    [("deleted", "DELETE".to_owned()), ("id_changed", format!("UPDATE OF {id}"))]
+        .into_iter()
+        .map(|(name, event)| {
+            format!(
+                "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_{name} AFTER {event} ON {} BEGIN {} END",
+                users.table.sql(),
+                forget(plan, users, "OLD")
+            )
+        })
+        .collect()
+}
+
+/// The statements of a trigger that remove what belongs to the id of this row.
+fn forget(plan: &Plan, users: &TablePlan, row: &str) -> String {
+    let user = id_text(users, row);
+    let mut statements = String::new();
+    for (ours, column) in [("sessions", "user_id"), ("accounts", "user_id"), ("verifications", "value")] {
+        let (table, theirs) = plan.table(ours).map_or_else(
+            || (ours.to_owned(), column.to_owned()),
+            |table| (table.table.sql(), table.name_of(column).unwrap_or_default()),
+        );
+        let is_cast = plan.table(ours).is_some_and(|table| is_cast(SQLITE, table, column));
+        let user = if is_cast { format!("CAST({user} AS INTEGER)") } else { user.clone() };
+        statements.push_str(&format!("DELETE FROM {table} WHERE {theirs} = {user}; "));
+    }
+    statements
 }
 
 /// Whoever is not active any more is signed out for good.
@@ -209,7 +281,7 @@ fn password_triggers(plan: &Plan, users: &TablePlan, column: &Column) -> Vec<Str
     let (table, password) = (users.table.sql(), ident(&column.name));
     let marker = literal(&no_password(plan.hash));
     let none = if column.not_null { marker.clone() } else { "NULL".to_owned() };
-    let (id, now) = (id_text(users, "NEW"), "strftime('%Y-%m-%d %H:%M:%f', 'now')");
+    let id = id_text(users, "NEW");
     let is = |row: &str| format!("{} = {row}.user_id", id_text(users, &table));
     let to_theirs = |event: &str, name: &str| {
         format!(
@@ -220,17 +292,12 @@ fn password_triggers(plan: &Plan, users: &TablePlan, column: &Column) -> Vec<Str
             is("NEW")
         )
     };
-    let to_ours = |event: &str, name: &str| {
-        format!(
-            "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_password_{name} AFTER {event} ON {table} \
-             WHEN coalesce(NEW.{password}, '') NOT IN ('', {marker}) BEGIN \
-             UPDATE accounts SET password = NEW.{password}, updated_at = {now} WHERE user_id = {id} \
-             AND provider_id = 'credential' AND password IS NOT NEW.{password}; \
-             INSERT INTO accounts (id, account_id, provider_id, user_id, password, created_at, updated_at) \
-             SELECT lower(hex(randomblob(16))), {id}, 'credential', {id}, NEW.{password}, {now}, {now} \
-             WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE user_id = {id} AND provider_id = 'credential'); END"
-        )
-    };
+    let sets = format!("coalesce(NEW.{password}, '') NOT IN ('', {marker})");
+    let insert = format!(
+        "INSERT INTO accounts (id, account_id, provider_id, user_id, password, created_at, updated_at) \
+         SELECT lower(hex(randomblob(16))), {id}, 'credential', {id}, NEW.{password}, {NOW}, {NOW} WHERE {sets} \
+         AND NOT EXISTS (SELECT 1 FROM accounts WHERE user_id = {id} AND provider_id = 'credential');"
+    );
     vec![
         to_theirs("INSERT", "made_here"),
         to_theirs("UPDATE OF password", "set_here"),
@@ -239,16 +306,28 @@ fn password_triggers(plan: &Plan, users: &TablePlan, column: &Column) -> Vec<Str
              WHEN OLD.provider_id = 'credential' BEGIN UPDATE {table} SET {password} = {none} WHERE {}; END",
             is("OLD")
         ),
-        to_ours("INSERT", "made_there"),
-        to_ours(&format!("UPDATE OF {password}"), "set_there"),
+        // A new row has nothing of an older one with its id, whatever became of that.
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_password_made_there AFTER INSERT ON {table} BEGIN {} {insert} END",
+            forget(plan, users, "NEW")
+        ),
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_password_set_there AFTER UPDATE OF {password} ON {table} BEGIN \
+             UPDATE accounts SET password = CASE WHEN {sets} THEN NEW.{password} END, updated_at = {NOW} \
+             WHERE user_id = {id} AND provider_id = 'credential' \
+             AND password IS NOT CASE WHEN {sets} THEN NEW.{password} END; {insert} END"
+        ),
     ]
 }
 
 /// What each connection of ours begins with: temporary views of our names, which are found before any table.
-fn connect(plan: &Plan) -> Vec<String> {
+pub(super) fn connect(adopted: &[String]) -> Vec<String> {
     let mut statements = Vec::new();
-    for table in &plan.tables {
-        let ours = table.ours;
+    // Only known names, whatever the file says.
+    for ours in ["users", "sessions", "accounts", "verifications", "jwks"] {
+        if !adopted.iter().any(|name| name == ours) {
+            continue;
+        }
         let names: Vec<&str> = columns_of(ours).iter().map(|column| column.name).collect();
         let new: Vec<String> = names.iter().map(|name| format!("NEW.{name}")).collect();
         let sets: Vec<String> =
@@ -287,7 +366,7 @@ fn connect(plan: &Plan) -> Vec<String> {
     statements
 }
 
-fn undo(plan: &Plan, own: &OwnTables) -> String {
+fn undo(plan: &Plan, own: &OwnTables) -> Vec<String> {
     let ours: Vec<&str> = plan.tables.iter().map(|table| table.ours).collect();
     // Ours of this connection would be asked after the views that they are over.
     let mut statements: Vec<String> = ours.iter().map(|ours| format!("DROP VIEW IF EXISTS temp.{ours}")).collect();
@@ -299,7 +378,7 @@ fn undo(plan: &Plan, own: &OwnTables) -> String {
         if table.ours == "users" {
             for column in ["software_background", "hardware_background"] {
                 for event in ["insert", "update"] {
-                    statements.push(format!("DROP TRIGGER IF EXISTS users_{column}_check_{event}"));
+                    statements.push(format!("DROP TRIGGER IF EXISTS auth_sidecar_{column}_check_{event}"));
                 }
             }
         }
@@ -311,7 +390,7 @@ fn undo(plan: &Plan, own: &OwnTables) -> String {
     statements.extend(own.names.iter().rev().map(|name| format!("DROP TABLE {}", ident(name))));
     statements.push(format!("DROP TABLE {}", adopted_table(SQLITE)));
     statements.push(format!("DROP TABLE {}", adoption_table(SQLITE)));
-    statements.join(";\n")
+    statements
 }
 
 /// Removes what [`make`] makes for the tables that stand for these of ours.
@@ -319,7 +398,9 @@ pub(super) fn unmake(ours: &[&str]) -> Vec<String> {
     let mut statements = Vec::new();
     let passwords = ["made_here", "set_here", "removed_here", "made_there", "set_there"];
     let passwords = passwords.map(|name| format!("DROP TRIGGER IF EXISTS main.auth_sidecar_password_{name}"));
-    statements.extend(["deleted", "active"].map(|name| format!("DROP TRIGGER IF EXISTS main.auth_sidecar_{name}")));
+    statements.extend(
+        ["deleted", "id_changed", "active"].map(|name| format!("DROP TRIGGER IF EXISTS main.auth_sidecar_{name}")),
+    );
     statements.extend(passwords);
     // With its triggers.
     statements.extend(ours.iter().map(|ours| format!("DROP VIEW IF EXISTS main.auth_sidecar_{ours}")));

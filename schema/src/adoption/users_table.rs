@@ -4,7 +4,9 @@ use diesel::QueryResult;
 
 use super::catalog::{self, Group, Table, count, groups, ids, is_indexed, keep, taken};
 use super::expression::{ident, index_name, is_cast};
-use super::plan::{Holds, Index, Lack, Overrides, Plan, Source, TableName, TablePlan, USERS_OWN_TABLES, columns_of};
+use super::plan::{
+    Class, Holds, Index, Lack, Overrides, Plan, Source, TableName, TablePlan, USERS_OWN_TABLES, columns_of, is_citext,
+};
 use super::{AdoptError, SCHEMA};
 use crate::db::{AnyConnection, Backend};
 
@@ -55,20 +57,28 @@ pub(super) fn plan(
         kept: Vec::new(),
         added: Vec::new(),
         given: Vec::new(),
+        declared: catalog::declared(backend, "users", table, overrides),
         indexes: Vec::new(),
     };
     map_columns(conn, backend, &mut plan, table, overrides, &mut problems)?;
-    let known = |name: &str| name == "id" || plan.kept.iter().any(|kept| kept.column.name == name);
+    let known = |name: &str| {
+        let declared = plan.declared.iter().any(|(_, column)| column.name == name);
+        name == "id" || declared || plan.kept.iter().any(|kept| kept.column.name == name)
+    };
     plan.given = catalog::given(table, known, FALSE_AT_FIRST, backend, &mut problems);
     if backend == Backend::Sqlite {
         for name in taken(tables, &USERS_OWN_TABLES) {
             problems.push(format!("there is a table {name} already, and one of ours has that name: rename it first"));
         }
     }
+    if catalog::hides_rows(conn, &table.name)? {
+        problems.push(format!("policies of {} hide rows from this role: adopt as one that sees all", table.name.sql()));
+    }
     let (mut notes, mut hash) = (Vec::new(), "bcrypt");
     if problems.is_empty() {
         plan.indexes = indexes(conn, backend, &plan)?;
         judge_rows(conn, backend, &plan, &mut notes, &mut problems)?;
+        judge_other_columns(conn, backend, &plan, table, overrides, &mut notes, &mut problems)?;
         if let Some(password) = plan.theirs("password") {
             hash = catalog::hashes(conn, backend, &plan.table, &password.name, &mut notes)?.unwrap_or("bcrypt");
             let limit = catalog::limit_of(conn, &plan.table, &password.name)?;
@@ -188,7 +198,7 @@ fn indexes(conn: &mut AnyConnection, backend: Backend, plan: &TablePlan) -> Quer
     }
     let email = plan.name_of("email").unwrap_or_default();
     let on = match backend {
-        Backend::Postgres if plan.type_of("email") == "citext" => format!("lower({email}::text)"),
+        Backend::Postgres if is_citext(plan.type_of("email")) => format!("lower({email}::text)"),
         _ => format!("lower({email})"),
     };
     indexes.push(Index { name: index_name(&plan.table.name, "email", true), on, unique: true });
@@ -202,6 +212,66 @@ fn indexes(conn: &mut AnyConnection, backend: Backend, plan: &TablePlan) -> Quer
         }
     }
     Ok(indexes)
+}
+
+/// Columns by which the other program may keep people out, or ask for more than a password.
+const KEEP_OUT: [&str; 12] = [
+    "deleted_at",
+    "is_deleted",
+    "is_locked",
+    "locked_until",
+    "is_disabled",
+    "disabled",
+    "is_blocked",
+    "is_banned",
+    "mfa_enabled",
+    "totp_enabled",
+    "two_factor_enabled",
+    "totp_secret",
+];
+
+/// What this service knows nothing of.
+fn judge_other_columns(
+    conn: &mut AnyConnection,
+    backend: Backend,
+    plan: &TablePlan,
+    table: &Table,
+    overrides: &Overrides,
+    notes: &mut Vec<String>,
+    problems: &mut Vec<String>,
+) -> QueryResult<()> {
+    let known = |name: &str| {
+        name == "id"
+            || plan.kept.iter().any(|kept| kept.column.name == name)
+            || plan.declared.iter().any(|(_, column)| column.name == name)
+            || plan.given.iter().any(|(column, _)| column == name)
+    };
+    let others: Vec<&super::Column> = table.columns.iter().filter(|column| !known(&column.name)).collect();
+    for column in others.iter().filter(|column| KEEP_OUT.contains(&column.name.as_str())) {
+        let name = ident(&column.name);
+        let is_flag = column.class(backend) == Class::Bool;
+        let set = if is_flag { format!("{name} IS TRUE") } else { format!("{name} IS NOT NULL") };
+        let n = count(conn, &format!("SELECT count(*) AS n FROM {} WHERE {set}", plan.table.sql()))?;
+        if n > 0 && !overrides.ignored.contains(&column.name) {
+            problems.push(format!(
+                "{n} rows have {0}, which this service does not look at: those people could sign in. If that is right, \
+                 --ignore {0}",
+                column.name
+            ));
+        }
+    }
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|column| column.name.as_str()).collect();
+        notes.push(format!("columns that this service does not know and leaves alone: {}", names.join(", ")));
+    }
+    if plan.theirs("email_verified").is_none() {
+        notes.push(
+            "no address counts as proven: a first sign-in by a mailed code or link removes the password, as Better Auth does \
+             (users verify marks an address as proven)"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// What the rows say: who stands in the way, and what becomes of the others.

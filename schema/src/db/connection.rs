@@ -6,7 +6,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel::result::Error;
 
-use crate::adoption::SCHEMA;
+use crate::adoption;
 
 /// A connection to either database. Queries written over it serve both.
 #[derive(diesel::MultiConnection)]
@@ -43,14 +43,14 @@ impl AnyConnection {
     }
 }
 
-/// Settings of a PostgreSQL session. Our own schema comes first where a table of users was adopted; a schema that is not
-/// there is passed over. diesel has set the time zone to UTC already. Without a
+/// Settings of a PostgreSQL session. Our own schema comes first where tables were adopted by somebody we trust. diesel has set the time zone to UTC already. Without a
 /// `statement_timeout` none applies.
 pub(super) fn prepare_postgres(conn: &mut PgConnection, statement_timeout: Option<Duration>) -> QueryResult<()> {
     let statement_timeout = statement_timeout.map_or(0, |limit| limit.as_millis().max(1));
     conn.batch_execute(&format!(
         "SET statement_timeout = {statement_timeout}; SET standard_conforming_strings = on; SET TIME ZONE 'UTC'; \
-         SELECT set_config('search_path', concat_ws(', ', '{SCHEMA}', nullif(current_setting('search_path'), '')), false)"
+         SELECT set_config('search_path', concat_ws(', ', ({}), nullif(current_setting('search_path'), '')), false)",
+        adoption::TRUSTED_SCHEMA
     ))
 }
 

@@ -123,11 +123,16 @@ pub(super) fn is_free(now: NaiveDateTime) -> _ {
     users::banned.is_null().or(users::banned.eq(false)).or(users::ban_expires.le(now))
 }
 
-/// Whether a ban of the user is in force at `now`.
+/// Whether a ban of the user is in force at `now`, which is so until the transaction ends: a ban waits for it, and then
+/// finds the session that was begun. Call it in [`Db::write`](crate::Db::write), before rows that refer to the user are
+/// locked.
 ///
 /// # Errors
 /// When the database fails.
 pub fn is_banned(conn: &mut AnyConnection, id: &str, now: NaiveDateTime) -> QueryResult<bool> {
+    if let AnyConnection::Postgres(conn) = conn {
+        users::table.find(id).for_share().select(users::id).load::<String>(conn)?;
+    }
     let free: Option<String> =
         users::table.find(id).filter(is_free(now)).select(users::id).get_result(conn).optional()?;
     Ok(free.is_none())
@@ -168,11 +173,15 @@ pub struct Ban {
     pub until: Option<NaiveDateTime>,
 }
 
-/// Deletes the user, and by cascade the sessions and accounts; returns the number of users deleted.
+/// Deletes the user with sessions, accounts and mailed links; returns the number of users deleted. In our own tables the
+/// database would delete the first two by itself, in adopted ones it may not.
 ///
 /// # Errors
 /// When the database fails.
 pub fn delete_user(conn: &mut AnyConnection, id: &str) -> QueryResult<usize> {
+    super::verifications::delete_verifications_with_value(conn, id)?;
+    super::sessions::delete_user_sessions(conn, id)?;
+    super::accounts::delete_user_accounts(conn, id)?;
     changed!(conn, diesel::delete(users::table.find(id)))
 }
 

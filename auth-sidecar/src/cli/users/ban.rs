@@ -7,7 +7,7 @@ use schema::{sessions, verifications};
 use super::change::Who;
 use super::{find, nobody, ready_database};
 use crate::cli::{CliError, time};
-use crate::clock::Clock;
+use crate::clock::{Clock, from_ms};
 use crate::config::Config;
 
 /// Who is banned, why and until when.
@@ -25,7 +25,7 @@ pub struct Args {
 
 fn instant(text: &str) -> Result<NaiveDateTime, String> {
     let parsed = DateTime::parse_from_rfc3339(text).map_err(|error| error.to_string())?;
-    let instant = parsed.with_timezone(&Utc).naive_utc();
+    let instant = from_ms(parsed.with_timezone(&Utc).timestamp_millis());
     if instant > Clock::System.now() { Ok(instant) } else { Err("it is over already".to_owned()) }
 }
 
@@ -36,7 +36,8 @@ pub async fn ban(config: &Config, args: Args) -> Result<(), CliError> {
     let done = db.write_or(move |conn| {
         let Some(user) = find(conn, &who)? else { return Ok(Err(nobody(&who))) };
         users::set_banned(conn, &user.id, Some(&wanted))?;
-        if users::find_ban(conn, &user.id)?.as_ref() != Some(&wanted) {
+        let kept = users::find_ban(conn, &user.id)?.unwrap_or_default();
+        if (&kept.reason, kept.until.is_some()) != (&wanted.reason, wanted.until.is_some()) {
             let text = "this table of users says only who is active: leave out --reason and --until";
             return Ok(Err(CliError::Failed(text.to_owned())));
         }

@@ -1,6 +1,6 @@
 //! `auth-sidecar users set-field`, `verify` and `delete`.
 
-use schema::{UserChanges, users, verifications};
+use schema::{UserChanges, users};
 
 use super::{fields, find, nobody, ready_database};
 use crate::cli::CliError;
@@ -85,7 +85,6 @@ pub async fn delete(config: &Config, args: DeleteArgs) -> Result<(), CliError> {
     let deleted = db.write(move |conn| {
         let Some(user) = find(conn, &wanted)? else { return Ok(None) };
         if yes {
-            verifications::delete_verifications_with_value(conn, &user.id)?;
             users::delete_user(conn, &user.id)?;
         }
         Ok(Some(user))
