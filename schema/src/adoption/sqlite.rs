@@ -238,16 +238,20 @@ fn triggers(plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Vec<String> {
 /// it must get neither the sessions nor the passwords nor the mailed links of the one before.
 fn forget_triggers(plan: &Plan, users: &TablePlan) -> Vec<String> {
     let id = users.name_of("id").unwrap_or_default();
-    [("deleted", "DELETE".to_owned()), ("id_changed", format!("UPDATE OF {id}"))]
-        .into_iter()
-        .map(|(name, event)| {
-            format!(
-                "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_{name} AFTER {event} ON {} BEGIN {} END",
-                users.table.sql(),
-                forget(plan, users, "OLD")
-            )
-        })
-        .collect()
+    // Some programs write every column, also those they leave as they are.
+    [
+        ("deleted", "DELETE".to_owned(), String::new()),
+        ("id_changed", format!("UPDATE OF {id}"), format!(" WHEN NEW.{id} IS NOT OLD.{id}")),
+    ]
+    .into_iter()
+    .map(|(name, event, when)| {
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS main.auth_sidecar_{name} AFTER {event} ON {}{when} BEGIN {} END",
+            users.table.sql(),
+            forget(plan, users, "OLD")
+        )
+    })
+    .collect()
 }
 
 /// The statements of a trigger that remove what belongs to the id of this row.
