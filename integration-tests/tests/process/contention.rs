@@ -1,5 +1,6 @@
 //! Several processes on one database.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,36 @@ fn processes_that_start_at_once_on_an_empty_database_are_all_ready_sqlite() {
 #[test]
 fn processes_that_start_at_once_on_an_empty_database_are_all_ready_postgres() {
     processes_that_start_at_once_on_an_empty_database_are_all_ready(Backend::Postgres);
+}
+
+/// The locks that keep another process from taking the file for unused, and its WAL away, last whatever else this process
+/// opens and closes.
+#[test]
+fn the_lock_on_the_file_lasts() {
+    let db = empty_database(Backend::Sqlite);
+    let service = Start::on(&db.url).ready();
+    let path = std::path::PathBuf::from(db.url.strip_prefix("sqlite://").unwrap());
+    for round in 0..3 {
+        let mut ada = service.browser();
+        ada.sign_up(&format!("ada{round}"));
+        // More connections to the database than there were before.
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                let mut ada = ada.clone();
+                let name = json!({ "name": "Ada" });
+                scope.spawn(move || {
+                    (0..5).for_each(|_| assert_eq!(ada.post("/api/auth/update-user", &name).status, 200));
+                });
+            }
+        });
+        let open = std::fs::read_dir(format!("/proc/{}/fd", service.pid())).unwrap();
+        let open = open.filter(|fd| std::fs::read_link(fd.as_ref().unwrap().path()).is_ok_and(|file| file == path));
+        assert!(open.count() > 1, "one connection proves nothing");
+        let lock = format!(" {} ", service.pid());
+        let file = format!(":{} ", std::fs::metadata(&path).unwrap().ino());
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        assert!(locks.lines().any(|line| line.contains(&lock) && line.contains(&file)), "round {round}:\n{locks}");
+    }
 }
 
 #[test]

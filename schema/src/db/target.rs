@@ -1,9 +1,10 @@
 //! What a database URL means, and how to connect to it.
 
-use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -141,14 +142,25 @@ impl Target {
 /// Makes the file with mode 0600 and its folder with 0700 where they are missing, and takes the
 /// rights of others from a file that exists: it holds password hashes and session tokens. SQLite
 /// gives its `-wal` and `-shm` files the same mode.
+///
+/// A file that exists is not opened: closing it would drop the locks that other connections of this
+/// process hold on it (POSIX), and another process could take the file for unused and remove the WAL
+/// under them (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 fn make_private_file(path: &Path) -> io::Result<()> {
+    /// One at a time, so that no connection is opened before a new file is closed.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    let mode = file.metadata()?.permissions().mode();
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_new) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o007 != 0 {
-        file.set_permissions(Permissions::from_mode(mode & 0o770))?;
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o770))?;
     }
     Ok(())
 }
