@@ -8,7 +8,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::adoption;
+use crate::adoption::{self, Obstacle};
 use crate::db::{AnyConnection, Backend, Db, DbError};
 use crate::fields::{self, ColumnRule, FieldsError};
 
@@ -83,6 +83,9 @@ pub enum MigrateError {
     /// There are tables of a Better Auth server, which ours must not be made beside.
     #[error("{0} is a table of a Better Auth server: run `auth-sidecar adopt`, or name another database")]
     Foreign(String),
+    /// Tables were adopted by a role that we are no member of.
+    #[error("the schema auth_sidecar belongs to the role {0}, of which this one is no member")]
+    Stranger(String),
     /// The configured rule of a column cannot be put into force.
     #[error(transparent)]
     Fields(#[from] FieldsError),
@@ -131,8 +134,10 @@ pub async fn up(db: &Db, rules: &[ColumnRule]) -> Result<(), MigrateError> {
     let backend = db.backend();
     blocking(db, move |conn| {
         locked(conn, |conn| {
-            if let Some(table) = adoption::foreign_tables(conn)? {
-                return Err(MigrateError::Foreign(table));
+            match adoption::obstacle(conn)? {
+                Some(Obstacle::BetterAuth(table)) => return Err(MigrateError::Foreign(table)),
+                Some(Obstacle::Stranger(owner)) => return Err(MigrateError::Stranger(owner)),
+                None => {}
             }
             let source = embedded(backend);
             conn.run_pending_migrations(source).map_err(migration_failed)?;

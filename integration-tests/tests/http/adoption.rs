@@ -494,6 +494,27 @@ async fn a_schema_that_somebody_else_placed_is_not_ours() {
     schema::migrations::up(&db, &[]).await.unwrap();
     let users = db.read(|conn| schema::users::find_user_by_email(conn, "ada@example.com")).await;
     assert_eq!(users.unwrap(), None, "of our own table");
+
+    // Where there are no tables of ours, none are made beside those that somebody else adopted.
+    let mut test = foreign(Backend::Postgres, KINDS[0].ddl).await;
+    adopt(&mut test).await;
+    let roles = ["stranger", "service"].map(|role| format!("{role}_{}", std::process::id()));
+    let [stranger, service] = &roles;
+    let given = format!(
+        "CREATE ROLE {stranger}; CREATE ROLE {service}; ALTER SCHEMA auth_sidecar OWNER TO {stranger}; \
+         ALTER TABLE auth_sidecar._adoption OWNER TO {stranger}; GRANT ALL ON SCHEMA public TO {service}"
+    );
+    test.db.read(move |conn| conn.batch_execute(&given)).await.unwrap();
+    let mut config = test.config();
+    let separator = if config.url.contains('?') { '&' } else { '?' };
+    config.url.push_str(&format!("{separator}options=-c%20role%3D{service}"));
+    let as_service = Db::open(config).unwrap();
+    assert_eq!(adoption::current(&as_service).await.unwrap(), None);
+    let refused = schema::migrations::up(&as_service, &[]).await.unwrap_err().to_string();
+    assert!(refused.contains(stranger), "{refused}");
+    drop(as_service);
+    let back = format!("DROP OWNED BY {stranger}, {service} CASCADE; DROP ROLE {stranger}, {service}");
+    test.db.read(move |conn| conn.batch_execute(&back)).await.unwrap();
 }
 
 #[actix_web::test]

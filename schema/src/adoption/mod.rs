@@ -360,8 +360,16 @@ pub async fn bring_back(db: &Db) -> Result<(), DbError> {
     task.await.map_err(|error| DbError::Internal(error.to_string()))?
 }
 
-/// The name of a table of a Better Auth server, where there are such that nobody adopted.
-pub(crate) fn foreign_tables(conn: &mut AnyConnection) -> QueryResult<Option<String>> {
+/// Why our own tables must not be made in this database.
+pub(crate) enum Obstacle {
+    /// This table of a Better Auth server, which nobody adopted.
+    BetterAuth(String),
+    /// An adoption by this role, which we do not trust.
+    Stranger(String),
+}
+
+/// What stands in the way of our own tables, where they are not there yet.
+pub(crate) fn obstacle(conn: &mut AnyConnection) -> QueryResult<Option<Obstacle>> {
     if is_adopted(conn)? {
         return Ok(None);
     }
@@ -369,8 +377,17 @@ pub(crate) fn foreign_tables(conn: &mut AnyConnection) -> QueryResult<Option<Str
     if catalog::are_ours(conn, &tables)? {
         return Ok(None);
     }
+    if matches!(conn, AnyConnection::Postgres(_)) {
+        let query = format!(
+            "SELECT max(pg_get_userbyid(n.nspowner)::text) AS found FROM pg_namespace n \
+             JOIN pg_class c ON c.relnamespace = n.oid WHERE n.nspname = '{SCHEMA}' AND c.relname = '_adoption'"
+        );
+        if let Some(owner) = diesel::sql_query(query).get_result::<Found>(conn)?.found {
+            return Ok(Some(Obstacle::Stranger(owner)));
+        }
+    }
     catalog::keep_reachable(conn, &mut tables)?;
-    Ok(better_auth::looks_like(&tables).map(|table| table.sql()))
+    Ok(better_auth::looks_like(&tables).map(|table| Obstacle::BetterAuth(table.sql())))
 }
 
 /// A new id of one of our tables for which an adopted one stands whose ids are counted. Call it in
