@@ -298,10 +298,10 @@ fn present(conn: &mut AnyConnection, users: &Users) -> QueryResult<Vec<Present>>
             )
         }
         AnyConnection::Sqlite(_) => {
-            let table = users.adopted.as_ref().map_or("users", |adopted| adopted.table.trim_matches('"'));
+            let table = users.adopted.as_ref().map_or_else(|| "users".to_owned(), adoption::Adopted::name);
             format!(
                 "SELECT name, sql AS definition FROM main.sqlite_schema WHERE tbl_name = {} AND type = 'trigger'",
-                quote(&table.replace("\"\"", "\""))
+                quote(&table)
             )
         }
     };

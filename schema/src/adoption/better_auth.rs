@@ -4,8 +4,8 @@
 use diesel::QueryResult;
 
 use super::AdoptError;
-use super::catalog::{self, Table, count, holds, ids, is_indexed, keep, spellings, taken};
-use super::expression::{ident, index_name, is_cast};
+use super::catalog::{self, Table, count, ids, is_indexed, keep, spellings};
+use super::expression::{ident, index_name, indexed_text, is_cast};
 use super::plan::{Index, Lack, Overrides, Plan, Source, TableName, TablePlan, columns_of};
 use crate::db::{AnyConnection, Backend};
 
@@ -94,10 +94,7 @@ pub(super) fn plan(
     }
     if backend == Backend::Sqlite {
         let missing: Vec<&str> = ["mails", "jwks"].into_iter().filter(|ours| plan.table(ours).is_none()).collect();
-        for name in taken(tables, &missing) {
-            plan.problems
-                .push(format!("there is a table {name} already, and one of ours has that name: rename it first"));
-        }
+        catalog::judge_names(tables, &missing, &mut plan.problems);
     }
     if plan.table("jwks").is_none() {
         plan.notes.push("there is no table of keys: this service makes its own".to_owned());
@@ -134,9 +131,7 @@ fn plan_table(
         declared: catalog::declared(backend, ours, table, overrides),
         indexes: Vec::new(),
     };
-    if catalog::hides_rows(conn, &table.name)? {
-        problems.push(format!("policies of {} hide rows from this role: adopt as one that sees all", table.name.sql()));
-    }
+    catalog::judge_policies(conn, &table.name, problems)?;
     let is_camel = table.columns.iter().any(|column| column.name.bytes().any(|byte| byte.is_ascii_uppercase()));
     for column in columns_of(ours) {
         let told = overrides.columns.iter().find(|(name, _)| ours == "users" && name == column.name);
@@ -162,11 +157,7 @@ fn plan_table(
     if let Some(id) = table.column(&["id"]) {
         plan.ids = ids(conn, backend, &table.name, id, problems)?;
     }
-    let known = |name: &str| {
-        let declared = plan.declared.iter().any(|(_, column)| column.name == name);
-        declared || plan.kept.iter().any(|kept| kept.column.name == name)
-    };
-    plan.given = catalog::given(table, known, &[], backend, problems);
+    plan.given = catalog::given(table, &plan, &[], backend, problems);
     plan.indexes = indexes(conn, backend, &plan)?;
     Ok(plan)
 }
@@ -178,19 +169,14 @@ fn indexes(conn: &mut AnyConnection, backend: Backend, plan: &TablePlan) -> Quer
     };
     for column in ["id", "user_id"] {
         if let Some(name) = plan.name_of(column).filter(|_| is_cast(backend, plan, column)) {
-            let on = match backend {
-                Backend::Postgres => format!("({name}::text)"),
-                Backend::Sqlite => format!("CAST({name} AS TEXT)"),
-            };
-            index(&format!("{column}_text"), on, column == "id");
+            index(&format!("{column}_text"), indexed_text(backend, &name), column == "id");
         }
     }
-    for (ours, column, unique) in LOOKED_UP_BY.into_iter().filter(|(ours, ..)| *ours == plan.ours) {
+    for (_, column, unique) in LOOKED_UP_BY.into_iter().filter(|(ours, ..)| *ours == plan.ours) {
         let Some(theirs) = plan.theirs(column).filter(|_| !is_cast(backend, plan, column)) else { continue };
         // SQLite: the view shows the time in another form than an index could hold it.
         let of_no_use = backend == Backend::Sqlite && column == "expires_at";
         if !of_no_use && !is_indexed(conn, &plan.table, &theirs.name, unique)? {
-            debug_assert_eq!(ours, plan.ours);
             index(column, ident(&theirs.name), unique);
         }
     }
@@ -200,12 +186,7 @@ fn indexes(conn: &mut AnyConnection, backend: Backend, plan: &TablePlan) -> Quer
         index("provider_id_account_id", format!("{provider}, {account}"), true);
     }
     if backend == Backend::Sqlite && plan.ours == "users" {
-        for field in ["software_background", "hardware_background"] {
-            let column = plan.theirs(field).map_or(field, |column| &column.name);
-            if plan.theirs(field).is_none() || !is_indexed(conn, &plan.table, column, false)? {
-                index(field, ident(column), false);
-            }
-        }
+        indexes.extend(catalog::field_indexes(conn, plan)?);
     }
     Ok(indexes)
 }
@@ -219,13 +200,8 @@ fn say_what_is_behind_or_ahead(
     plan: &mut Plan,
 ) -> QueryResult<()> {
     for table in &plan.tables {
-        let behind: Vec<&str> = table
-            .added
-            .iter()
-            .filter(|(ours, _)| holds("jwks", ours).is_some() && table.ours == "jwks")
-            .map(|(_, name)| name.as_str())
-            .collect();
-        if !behind.is_empty() {
+        let behind: Vec<&str> = table.added.iter().map(|(_, name)| name.as_str()).collect();
+        if table.ours == "jwks" && !behind.is_empty() {
             plan.notes.push(format!(
                 "{} is of an earlier version of Better Auth, without {}: they are added, which that version does not mind",
                 table.table.sql(),
@@ -233,13 +209,8 @@ fn say_what_is_behind_or_ahead(
             ));
         }
         let Some((_, theirs)) = found.iter().find(|(ours, _)| *ours == table.ours) else { continue };
-        let unknown: Vec<&str> = theirs
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .filter(|name| !table.kept.iter().any(|kept| kept.column.name == *name))
-            .filter(|name| !table.declared.iter().any(|(_, column)| column.name == *name))
-            .collect();
+        let unknown: Vec<&str> =
+            theirs.columns.iter().map(|column| column.name.as_str()).filter(|name| !table.knows(name)).collect();
         if !unknown.is_empty() {
             plan.notes.push(format!(
                 "{} has columns that this service does not know and leaves alone: {}",

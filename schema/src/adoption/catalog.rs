@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::SCHEMA;
-use super::expression::{ident, literal};
-use super::plan::{Class, Column, Holds, IdKind, Kept, Overrides, TableName, TimeForm, columns_of};
+use super::expression::{ident, index_name, literal};
+use super::plan::{Class, Column, Holds, IdKind, Index, Kept, Overrides, TableName, TablePlan, TimeForm};
 use crate::db::{AnyConnection, Backend};
 
 /// A table of another program.
@@ -73,12 +73,14 @@ pub(super) fn tables(conn: &mut AnyConnection) -> QueryResult<Vec<Table>> {
 }
 
 /// Whether the tables are our own: made by our migrations.
-pub(super) fn are_ours(conn: &mut AnyConnection, tables: &[Table]) -> QueryResult<bool> {
+pub(super) fn are_ours(conn: &mut AnyConnection) -> QueryResult<bool> {
     let is_there = match conn {
-        AnyConnection::Postgres(_) => count(conn, "SELECT count(to_regclass('__diesel_schema_migrations')) AS n")? > 0,
-        AnyConnection::Sqlite(_) => tables.iter().any(|table| table.name.name == "__diesel_schema_migrations"),
+        AnyConnection::Postgres(_) => "SELECT count(to_regclass('__diesel_schema_migrations')) AS n",
+        AnyConnection::Sqlite(_) => {
+            "SELECT count(*) AS n FROM main.sqlite_schema WHERE name = '__diesel_schema_migrations'"
+        }
     };
-    if !is_there {
+    if count(conn, is_there)? == 0 {
         return Ok(false);
     }
     let ours = "SELECT count(*) AS n FROM __diesel_schema_migrations WHERE version = '20261123000000'";
@@ -90,11 +92,7 @@ pub(super) fn keep_reachable(conn: &mut AnyConnection, tables: &mut Vec<Table>) 
     if matches!(conn, AnyConnection::Sqlite(_)) {
         return Ok(());
     }
-    let reachable: Vec<String> =
-        groups(conn, "SELECT s::text AS what, 0::bigint AS n FROM unnest(current_schemas(false)) s")?
-            .into_iter()
-            .filter_map(|group| group.what)
-            .collect();
+    let reachable = texts(conn, "SELECT s::text AS found FROM unnest(current_schemas(false)) s")?;
     tables.retain(|table| table.name.schema.as_ref().is_some_and(|schema| reachable.contains(schema)));
     Ok(())
 }
@@ -135,6 +133,12 @@ pub(super) fn text(conn: &mut AnyConnection, query: &str) -> QueryResult<Option<
     Ok(diesel::sql_query(query).get_result::<Found>(conn).optional()?.and_then(|row| row.found))
 }
 
+/// Every `found` of a query that is not NULL.
+pub(super) fn texts(conn: &mut AnyConnection, query: &str) -> QueryResult<Vec<String>> {
+    let rows: Vec<Found> = diesel::sql_query(query).load(conn)?;
+    Ok(rows.into_iter().filter_map(|row| row.found).collect())
+}
+
 /// Whether a column is the first of an index; of one on it alone that keeps its values apart, when `unique`.
 pub(super) fn is_indexed(conn: &mut AnyConnection, table: &TableName, column: &str, unique: bool) -> QueryResult<bool> {
     let query = match conn {
@@ -158,13 +162,20 @@ pub(super) fn is_indexed(conn: &mut AnyConnection, table: &TableName, column: &s
     Ok(count(conn, &query)? > 0)
 }
 
-/// PostgreSQL: whether policies hide rows of a table from us.
-pub(super) fn hides_rows(conn: &mut AnyConnection, table: &TableName) -> QueryResult<bool> {
+/// PostgreSQL: a problem where policies hide rows of a table from us.
+pub(super) fn judge_policies(
+    conn: &mut AnyConnection,
+    table: &TableName,
+    problems: &mut Vec<String>,
+) -> QueryResult<()> {
     if matches!(conn, AnyConnection::Sqlite(_)) {
-        return Ok(false);
+        return Ok(());
     }
     let query = format!("SELECT (row_security_active(to_regclass({})))::int::bigint AS n", literal(&table.sql()));
-    Ok(count(conn, &query)? > 0)
+    if count(conn, &query)? > 0 {
+        problems.push(format!("policies of {} hide rows from this role: adopt as one that sees all", table.sql()));
+    }
+    Ok(())
 }
 
 /// What the ids of a table are, and what stands in the way of new ones.
@@ -285,7 +296,7 @@ pub(super) fn keep(
         (Holds::Time, Backend::Sqlite) => time_form(conn, table, column)?,
         _ => TimeForm::Native,
     };
-    Ok(Some(Kept { ours, column: column.clone(), time, holds_time: holds == Holds::Time }))
+    Ok(Some(Kept { ours, column: column.clone(), time }))
 }
 
 /// How a SQLite column holds times, by one of them; [`TimeForm::Native`] where it holds none.
@@ -311,14 +322,14 @@ fn time_form(conn: &mut AnyConnection, table: &TableName, column: &Column) -> Qu
 /// Columns of theirs that a new row needs and that we know nothing of: a flag gets a value, another is a problem.
 pub(super) fn given(
     table: &Table,
-    known: impl Fn(&str) -> bool,
+    plan: &TablePlan,
     false_at_first: &[&str],
     backend: Backend,
     problems: &mut Vec<String>,
 ) -> Vec<(String, &'static str)> {
     let mut given = Vec::new();
     for column in table.columns.iter().filter(|column| column.not_null && !column.has_default) {
-        if known(&column.name) {
+        if plan.knows(&column.name) {
             continue;
         }
         let is_flag = matches!(column.class(backend), Class::Bool | Class::Number);
@@ -367,26 +378,42 @@ pub(super) fn spellings(ours: &str) -> [String; 2] {
     [camel, ours.to_owned()]
 }
 
-/// The tables of which a SQLite file must have none before ours are made in it.
-pub(super) fn taken(tables: &[Table], names: &[&str]) -> Vec<String> {
-    tables.iter().map(|table| &table.name.name).filter(|name| names.contains(&name.as_str())).cloned().collect()
+/// A problem for each table of a SQLite file that has the name of one of ours, which are made in it.
+pub(super) fn judge_names(tables: &[Table], ours: &[&str], problems: &mut Vec<String>) {
+    for name in tables.iter().map(|table| &table.name.name).filter(|name| ours.contains(&name.as_str())) {
+        problems.push(format!("there is a table {name} already, and one of ours has that name: rename it first"));
+    }
+}
+
+/// SQLite: the indexes of the two fields, where there are none. PostgreSQL has them with the fields' rules.
+pub(super) fn field_indexes(conn: &mut AnyConnection, plan: &TablePlan) -> QueryResult<Vec<Index>> {
+    let mut indexes = Vec::new();
+    for field in ["software_background", "hardware_background"] {
+        let theirs = plan.theirs(field).map(|column| column.name.as_str());
+        let is_there = theirs.map_or(Ok(false), |name| is_indexed(conn, &plan.table, name, false))?;
+        if !is_there {
+            let name = index_name(&plan.table.name, field, false);
+            indexes.push(Index { name, on: ident(theirs.unwrap_or(field)), unique: false });
+        }
+    }
+    Ok(indexes)
 }
 
 /// The tables whose rows keep a row of this one from being deleted.
 pub(super) fn that_hold_back(conn: &mut AnyConnection, table: &TableName) -> QueryResult<Vec<String>> {
     let query = match conn {
         AnyConnection::Postgres(_) => format!(
-            "SELECT DISTINCT conrelid::regclass::text AS what, 0::bigint AS n FROM pg_constraint \
+            "SELECT DISTINCT conrelid::regclass::text AS found FROM pg_constraint \
              WHERE contype = 'f' AND confrelid = to_regclass({}) AND confdeltype IN ('a', 'r') ORDER BY 1",
             literal(&table.sql())
         ),
         AnyConnection::Sqlite(_) => format!(
-            "SELECT DISTINCT t.name AS what, 0 AS n FROM main.sqlite_schema t, pragma_foreign_key_list(t.name) f \
+            "SELECT DISTINCT t.name AS found FROM main.sqlite_schema t, pragma_foreign_key_list(t.name) f \
              WHERE t.type = 'table' AND f.\"table\" = {} AND f.on_delete IN ('NO ACTION', 'RESTRICT') ORDER BY 1",
             literal(&table.name)
         ),
     };
-    Ok(groups(conn, &query)?.into_iter().filter_map(|group| group.what).collect())
+    texts(conn, &query)
 }
 
 /// PostgreSQL: the most characters that a column holds; `None` where there is no limit.
@@ -401,11 +428,6 @@ pub(super) fn limit_of(conn: &mut AnyConnection, table: &TableName, column: &str
         literal(column)
     );
     Ok(Some(count(conn, &query)?).filter(|limit| *limit > 0))
-}
-
-/// What a column of one of our tables holds.
-pub(super) fn holds(ours: &str, column: &str) -> Option<(&'static str, Holds)> {
-    columns_of(ours).iter().find(|ours| ours.name == column).map(|ours| (ours.name, ours.holds))
 }
 
 /// What the hashes of passwords are, said in the notes; the kind that most have, if it is one that is made here.

@@ -90,12 +90,11 @@ fn kind_of(conn: &mut AnyConnection, backend: Backend, name: &str) -> diesel::Qu
 
 fn statements(conn: &mut AnyConnection, backend: Backend) -> Result<Vec<String>, AdoptError> {
     let adoption = find(conn)?;
-    let tables = catalog::tables(conn)?;
     match &adoption {
         Some(adoption) if adoption.source == Source::BetterAuth => {
             return Err(AdoptError::State("the tables are those of a Better Auth server as it is".to_owned()));
         }
-        None if !catalog::are_ours(conn, &tables)? => {
+        None if !catalog::are_ours(conn)? => {
             return Err(AdoptError::State(
                 "there are no tables of this service yet: run `auth-sidecar migrate`".to_owned(),
             ));

@@ -4,6 +4,11 @@ use super::plan::{Class, Column, Holds, Kept, Plan, Source, TablePlan, TimeForm,
 use super::record::no_password;
 use crate::db::Backend;
 
+/// The name that a quoted identifier, or one without quotes, stands for.
+pub(crate) fn unquoted(ident: &str) -> String {
+    ident.trim_matches('"').replace("\"\"", "\"")
+}
+
 /// A quoted identifier.
 pub(super) fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -97,12 +102,15 @@ pub(super) fn written(backend: Backend, plan: &Plan, table: &TablePlan, mapped: 
     Written { columns: columns.join(", "), values: values.join(", "), sets: sets.join(", ") }
 }
 
-/// Whoever has no address cannot be a user of ours.
-pub(super) fn nobody_without_address(table: &TablePlan) -> String {
-    match table.theirs("email").filter(|column| table.ours == "users" && !column.not_null) {
+/// What the view shows.
+pub(super) fn select(table: &TablePlan, columns: &[Mapped]) -> String {
+    let columns: Vec<String> = columns.iter().map(|column| format!("{} AS {}", column.read, column.ours)).collect();
+    // Whoever has no address cannot be a user of ours.
+    let addressed = match table.theirs("email").filter(|column| table.ours == "users" && !column.not_null) {
         Some(email) => format!(" WHERE u.{} IS NOT NULL", ident(&email.name)),
         None => String::new(),
-    }
+    };
+    format!("SELECT {} FROM {} u{addressed}", columns.join(", "), table.table.sql())
 }
 
 fn expressions(
@@ -282,4 +290,12 @@ pub(super) fn index_name(table: &str, what: &str, unique: bool) -> String {
 /// Whether ids of this kind are shown as another type than they have.
 pub(super) fn is_cast(backend: Backend, table: &TablePlan, ours: &str) -> bool {
     table.theirs(ours).is_some_and(|column| column.class(backend) != Class::Text)
+}
+
+/// A column that is cast, as an index is on it.
+pub(super) fn indexed_text(backend: Backend, column: &str) -> String {
+    match backend {
+        Backend::Postgres => format!("({column}::text)"),
+        Backend::Sqlite => format!("CAST({column} AS TEXT)"),
+    }
 }

@@ -15,7 +15,7 @@
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text, Timestamp};
+use diesel::sql_types::{Text, Timestamp};
 
 mod better_auth;
 mod catalog;
@@ -29,6 +29,7 @@ mod users_table;
 
 pub use self::plan::{Column, DeclaredField, IdKind, Index, Kept, Overrides, Plan, Source, TableName, TablePlan};
 
+use self::expression::unquoted;
 use self::record::{adopted_table, adoption_table};
 use crate::db::{AnyConnection, Backend, Db, DbError};
 use crate::fields::{self, ColumnRule};
@@ -87,8 +88,7 @@ impl Adoption {
     /// The name of the column that holds one of the two fields.
     #[must_use]
     pub fn field(&self, column: &str) -> String {
-        let quoted = self.table("users").map_or(column, |users| users.field(column));
-        quoted.trim_matches('"').replace("\"\"", "\"")
+        unquoted(self.table("users").map_or(column, |users| users.field(column)))
     }
 
     fn table(&self, ours: &str) -> Option<&Adopted> {
@@ -97,6 +97,11 @@ impl Adoption {
 }
 
 impl Adopted {
+    /// Its name without quotes; on SQLite, where it has no schema.
+    pub(crate) fn name(&self) -> String {
+        unquoted(&self.table)
+    }
+
     /// What stands before the names of its indexes: its schema and a dot, or nothing.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
@@ -145,10 +150,10 @@ pub async fn plan(db: &Db, overrides: Overrides) -> Result<Plan, AdoptError> {
         if let Some(adoption) = find(conn)? {
             return Err(AdoptError::State(format!("{} is adopted already", adoption.names())));
         }
-        let tables = catalog::tables(conn)?;
-        if catalog::are_ours(conn, &tables)? {
+        if catalog::are_ours(conn)? {
             return Err(AdoptError::State("this database holds tables of this service itself".to_owned()));
         }
+        let tables = catalog::tables(conn)?;
         let mut plan = match better_auth::find(&tables, &overrides) {
             Some(found) => better_auth::plan(conn, backend, &tables, &found, &overrides)?,
             None => users_table::plan(conn, backend, &tables, &overrides)?,
@@ -217,13 +222,13 @@ pub async fn revert(db: &Db) -> Result<Adoption, AdoptError> {
 /// start of the service, or [`migrations::up`], brings them back.
 ///
 /// # Errors
-/// When nothing is adopted, on PostgreSQL, which needs no such thing, or when the database fails.
+/// When nothing is adopted, on PostgreSQL, or when the database fails.
 pub async fn pause(db: &Db) -> Result<Adoption, AdoptError> {
     blocking(db, |conn, backend| {
         let Some(adoption) = find(conn)? else { return Err(AdoptError::State("nothing is adopted".to_owned())) };
         if backend == Backend::Postgres {
             return Err(AdoptError::State(
-                "PostgreSQL changes tables as they are: there is nothing to pause".to_owned(),
+                "only a SQLite file can be paused; on PostgreSQL undo the adoption with --revert".to_owned(),
             ));
         }
         let ours: Vec<&str> = adoption.tables.iter().map(|table| table.ours.as_str()).collect();
@@ -252,12 +257,6 @@ pub fn shown(backend: Backend, plan: &Plan) -> Result<String, AdoptError> {
 /// When the database fails.
 pub async fn current(db: &Db) -> Result<Option<Adoption>, DbError> {
     db.read(find).await
-}
-
-#[derive(QueryableByName)]
-struct Found {
-    #[diesel(sql_type = Nullable<Text>)]
-    found: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -295,7 +294,7 @@ fn is_adopted(conn: &mut AnyConnection) -> QueryResult<bool> {
             "SELECT max(name) AS found FROM main.sqlite_schema WHERE name = 'auth_sidecar_adoption'".to_owned()
         }
     };
-    Ok(diesel::sql_query(query).get_result::<Found>(conn)?.found.is_some())
+    Ok(catalog::text(conn, &query)?.is_some())
 }
 
 pub(crate) fn find(conn: &mut AnyConnection) -> QueryResult<Option<Adoption>> {
@@ -324,15 +323,14 @@ pub(crate) fn find(conn: &mut AnyConnection) -> QueryResult<Option<Adoption>> {
 
 fn script(conn: &mut AnyConnection, backend: Backend, which: &str) -> QueryResult<String> {
     let query = format!("SELECT {which} AS found FROM {}", adoption_table(backend));
-    Ok(diesel::sql_query(query).get_result::<Found>(conn)?.found.unwrap_or_default())
+    Ok(catalog::text(conn, &query)?.unwrap_or_default())
 }
 
 /// SQLite: what a connection begins with, on a file whose tables are adopted.
 pub(crate) fn connect(conn: &mut AnyConnection) -> QueryResult<()> {
     if is_adopted(conn)? {
         let query = format!("SELECT ours AS found FROM {}", adopted_table(Backend::Sqlite));
-        let adopted: Vec<Found> = diesel::sql_query(query).load(conn)?;
-        let adopted: Vec<String> = adopted.into_iter().filter_map(|row| row.found).collect();
+        let adopted = catalog::texts(conn, &query)?;
         conn.batch_execute(&sqlite::connect(&adopted).join(";\n"))?;
     }
     Ok(())
@@ -373,8 +371,7 @@ pub(crate) fn obstacle(conn: &mut AnyConnection) -> QueryResult<Option<Obstacle>
     if is_adopted(conn)? {
         return Ok(None);
     }
-    let mut tables = catalog::tables(conn)?;
-    if catalog::are_ours(conn, &tables)? {
+    if catalog::are_ours(conn)? {
         return Ok(None);
     }
     if matches!(conn, AnyConnection::Postgres(_)) {
@@ -382,10 +379,11 @@ pub(crate) fn obstacle(conn: &mut AnyConnection) -> QueryResult<Option<Obstacle>
             "SELECT max(pg_get_userbyid(n.nspowner)::text) AS found FROM pg_namespace n \
              JOIN pg_class c ON c.relnamespace = n.oid WHERE n.nspname = '{SCHEMA}' AND c.relname = '_adoption'"
         );
-        if let Some(owner) = diesel::sql_query(query).get_result::<Found>(conn)?.found {
+        if let Some(owner) = catalog::text(conn, &query)? {
             return Ok(Some(Obstacle::Stranger(owner)));
         }
     }
+    let mut tables = catalog::tables(conn)?;
     catalog::keep_reachable(conn, &mut tables)?;
     Ok(better_auth::looks_like(&tables).map(|table| Obstacle::BetterAuth(table.sql())))
 }
@@ -404,7 +402,7 @@ pub fn next_id(conn: &mut AnyConnection, ours: &str) -> QueryResult<String> {
             sqlite::next_id(ours, &table.table, &table.id_column)
         }
     };
-    diesel::sql_query(query).get_result::<Found>(conn)?.found.ok_or(diesel::result::Error::NotFound)
+    catalog::text(conn, &query)?.ok_or(diesel::result::Error::NotFound)
 }
 
 /// Runs `work` on a connection of its own, without the doors' time limits.

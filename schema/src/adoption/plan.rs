@@ -1,6 +1,6 @@
 //! What would be done with another program's tables, and what ours are like.
 
-use super::expression::ident;
+use super::expression::{ident, unquoted};
 use crate::db::Backend;
 
 /// A table's schema and name; a SQLite file has no schemas.
@@ -16,11 +16,10 @@ impl TableName {
     /// `schema.name`, or a name in the schema `public`; on SQLite a name.
     #[must_use]
     pub fn parse(backend: Backend, text: &str) -> Self {
-        let bare = |part: &str| part.trim_matches('"').replace("\"\"", "\"");
         match (backend, text.split_once('.')) {
-            (Backend::Postgres, Some((schema, name))) => Self { schema: Some(bare(schema)), name: bare(name) },
-            (Backend::Postgres, None) => Self { schema: Some("public".to_owned()), name: bare(text) },
-            (Backend::Sqlite, _) => Self { schema: None, name: bare(text.strip_prefix("main.").unwrap_or(text)) },
+            (Backend::Postgres, Some((schema, name))) => Self { schema: Some(unquoted(schema)), name: unquoted(name) },
+            (Backend::Postgres, None) => Self { schema: Some("public".to_owned()), name: unquoted(text) },
+            (Backend::Sqlite, _) => Self { schema: None, name: unquoted(text.strip_prefix("main.").unwrap_or(text)) },
         }
     }
 
@@ -167,10 +166,7 @@ impl Plan {
             .map(|kept| (kept.column.kind.to_ascii_uppercase(), kept.time))
             .collect();
         let source = self.source;
-        for kept in self.tables.iter_mut().flat_map(|table| &mut table.kept) {
-            if kept.time != TimeForm::Native || !kept.holds_time {
-                continue;
-            }
+        for kept in self.tables.iter_mut().flat_map(TablePlan::times).filter(|kept| kept.time == TimeForm::Native) {
             let kind = kept.column.kind.to_ascii_uppercase();
             let like = known.iter().find(|(other, _)| *other == kind).map(|(_, form)| *form);
             let counts = kept.column.class(Backend::Sqlite) == Class::Number;
@@ -192,7 +188,6 @@ pub struct Kept {
     pub column: Column,
     /// How it holds a time.
     pub(super) time: TimeForm,
-    pub(super) holds_time: bool,
 }
 
 /// An index that is made.
@@ -216,6 +211,29 @@ impl TablePlan {
     pub(super) fn name_of(&self, ours: &str) -> Option<String> {
         let added = || self.added.iter().find(|(column, _)| *column == ours).map(|(_, name)| ident(name));
         self.theirs(ours).map(|column| ident(&column.name)).or_else(added)
+    }
+
+    /// Its columns that hold times.
+    fn times(&mut self) -> impl Iterator<Item = &mut Kept> {
+        let ours = columns_of(self.ours);
+        let holds_time = |name: &str| ours.iter().any(|column| column.name == name && column.holds == Holds::Time);
+        self.kept.iter_mut().filter(move |kept| holds_time(kept.ours))
+    }
+
+    /// Whether one of its columns stands for something of ours.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.kept.iter().any(|kept| kept.column.name == name)
+            || self.declared.iter().any(|(_, column)| column.name == name)
+            || self.given.iter().any(|(column, _)| column == name)
+    }
+
+    /// The statements that make its indexes.
+    pub(super) fn create_indexes(&self) -> Vec<String> {
+        let create = |index: &Index| {
+            let unique = if index.unique { "UNIQUE " } else { "" };
+            format!("CREATE {unique}INDEX {} ON {} ({})", ident(&index.name), self.table.sql(), index.on)
+        };
+        self.indexes.iter().map(create).collect()
     }
 
     /// The type of a column that is there.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::SCHEMA;
-use super::expression::{Mapped, Written, ident, literal, mapped, nobody_without_address, written};
+use super::expression::{Mapped, Written, ident, literal, mapped, select, written};
 use super::plan::{Column, Lack, Plan, Source, TablePlan, columns_of};
 use super::record::{no_password, record};
 use crate::db::Backend;
@@ -26,11 +26,7 @@ pub(super) fn adopt(plan: &Plan) -> Vec<String> {
         }
     }
     for table in &plan.tables {
-        for index in &table.indexes {
-            let unique = if index.unique { "UNIQUE " } else { "" };
-            let name = ident(&index.name);
-            statements.push(format!("CREATE {unique}INDEX {name} ON {} ({})", table.table.sql(), index.on));
-        }
+        statements.extend(table.create_indexes());
     }
     if let (Source::UsersTable, Some(users)) = (plan.source, plan.table("users")) {
         statements.extend(copy_hashes(plan, users));
@@ -38,7 +34,7 @@ pub(super) fn adopt(plan: &Plan) -> Vec<String> {
     for table in &plan.tables {
         statements.extend(add_columns(table));
         let columns = mapped(Backend::Postgres, plan, table);
-        statements.push(view(table, &columns));
+        statements.push(format!("CREATE VIEW {SCHEMA}.{} AS {}", table.ours, select(table, &columns)));
         // A view that only names columns is written through by the database itself, with its own locks.
         if !table.given.is_empty() || !columns.iter().all(Mapped::is_plain) {
             statements.extend(triggers(plan, table, &columns));
@@ -79,14 +75,10 @@ fn refer_to(users: &TablePlan) -> Vec<String> {
 
 fn copy_hashes(plan: &Plan, users: &TablePlan) -> Option<String> {
     let password = ident(&users.theirs("password")?.name);
-    let created = users.theirs("created_at").map_or_else(
-        || "now()".to_owned(),
-        |column| {
-            let zoneless = column.kind == "timestamp without time zone";
-            let instant = format!("u.{}{}", ident(&column.name), if zoneless { " AT TIME ZONE 'UTC'" } else { "" });
-            format!("coalesce(date_trunc('milliseconds', {instant}), 'epoch'::timestamptz)")
-        },
-    );
+    // As the view will show it; a column that is added is not there yet.
+    let columns = mapped(Backend::Postgres, plan, users);
+    let shown = columns.iter().find(|column| column.ours == "created_at" && users.theirs("created_at").is_some());
+    let created = shown.map_or("now()", |column| column.read.as_str());
     Some(format!(
         "INSERT INTO {SCHEMA}.accounts (id, account_id, provider_id, user_id, password, created_at, updated_at) \
          SELECT replace(gen_random_uuid()::text, '-', ''), u.id::text, 'credential', u.id::text, u.{password}, {created}, {created} \
@@ -133,12 +125,6 @@ fn add_columns(table: &TablePlan) -> Option<String> {
         })
         .collect();
     if added.is_empty() { None } else { Some(format!("ALTER TABLE {} {}", table.table.sql(), added.join(", "))) }
-}
-
-fn view(table: &TablePlan, columns: &[Mapped]) -> String {
-    let columns: Vec<String> = columns.iter().map(|column| format!("{} AS {}", column.read, column.ours)).collect();
-    let filter = nobody_without_address(table);
-    format!("CREATE VIEW {SCHEMA}.{} AS SELECT {} FROM {} u{filter}", table.ours, columns.join(", "), table.table.sql())
 }
 
 /// For a view that the database cannot write through by itself.

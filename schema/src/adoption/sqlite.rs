@@ -9,9 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _};
 
-use super::expression::{
-    Mapped, Written, added_time, ident, is_cast, literal, mapped, nobody_without_address, stored_time, written,
-};
+use super::expression::{Mapped, Written, added_time, ident, is_cast, literal, mapped, select, stored_time, written};
 use super::plan::{Column, Lack, Plan, Source, TablePlan, columns_of};
 use super::record::{adopted_table, adoption_table, no_password, record, type_name};
 use crate::db::{AnyConnection, Backend};
@@ -58,11 +56,7 @@ pub(super) fn adopt(plan: &Plan, own: &OwnTables) -> Vec<String> {
     statements.extend(own.make.iter().cloned());
     for table in &plan.tables {
         statements.extend(add_columns(plan, table));
-        for index in &table.indexes {
-            let unique = if index.unique { "UNIQUE " } else { "" };
-            let name = ident(&index.name);
-            statements.push(format!("CREATE {unique}INDEX {name} ON {} ({})", table.table.sql(), index.on));
-        }
+        statements.extend(table.create_indexes());
     }
     // With the hashes of their passwords.
     statements.extend(make);
@@ -167,7 +161,8 @@ fn make(plan: &Plan) -> Vec<String> {
     let mut statements = Vec::new();
     for table in &plan.tables {
         let columns = mapped(SQLITE, plan, table);
-        statements.push(view(table, &columns));
+        let view = select(table, &columns);
+        statements.push(format!("CREATE VIEW IF NOT EXISTS main.auth_sidecar_{} AS {view}", table.ours));
         statements.extend(triggers(plan, table, &columns));
     }
     let Some(users) = plan.table("users") else { return statements };
@@ -203,17 +198,6 @@ fn make(plan: &Plan) -> Vec<String> {
         ));
     }
     statements
-}
-
-fn view(table: &TablePlan, columns: &[Mapped]) -> String {
-    let columns: Vec<String> = columns.iter().map(|column| format!("{} AS {}", column.read, column.ours)).collect();
-    format!(
-        "CREATE VIEW IF NOT EXISTS main.auth_sidecar_{} AS SELECT {} FROM {} u{}",
-        table.ours,
-        columns.join(", "),
-        table.table.sql(),
-        nobody_without_address(table)
-    )
 }
 
 fn triggers(plan: &Plan, table: &TablePlan, mapped: &[Mapped]) -> Vec<String> {

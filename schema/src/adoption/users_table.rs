@@ -2,8 +2,8 @@
 
 use diesel::QueryResult;
 
-use super::catalog::{self, Group, Table, count, groups, ids, is_indexed, keep, taken};
-use super::expression::{ident, index_name, is_cast};
+use super::catalog::{self, Group, Table, count, groups, ids, keep};
+use super::expression::{ident, index_name, indexed_text, is_cast};
 use super::plan::{
     Class, Holds, Index, Lack, Overrides, Plan, Source, TableName, TablePlan, USERS_OWN_TABLES, columns_of, is_citext,
 };
@@ -61,19 +61,11 @@ pub(super) fn plan(
         indexes: Vec::new(),
     };
     map_columns(conn, backend, &mut plan, table, overrides, &mut problems)?;
-    let known = |name: &str| {
-        let declared = plan.declared.iter().any(|(_, column)| column.name == name);
-        name == "id" || declared || plan.kept.iter().any(|kept| kept.column.name == name)
-    };
-    plan.given = catalog::given(table, known, FALSE_AT_FIRST, backend, &mut problems);
+    plan.given = catalog::given(table, &plan, FALSE_AT_FIRST, backend, &mut problems);
     if backend == Backend::Sqlite {
-        for name in taken(tables, &USERS_OWN_TABLES) {
-            problems.push(format!("there is a table {name} already, and one of ours has that name: rename it first"));
-        }
+        catalog::judge_names(tables, &USERS_OWN_TABLES, &mut problems);
     }
-    if catalog::hides_rows(conn, &table.name)? {
-        problems.push(format!("policies of {} hide rows from this role: adopt as one that sees all", table.name.sql()));
-    }
+    catalog::judge_policies(conn, &table.name, &mut problems)?;
     let (mut notes, mut hash) = (Vec::new(), "bcrypt");
     if problems.is_empty() {
         plan.indexes = indexes(conn, backend, &plan)?;
@@ -188,13 +180,9 @@ fn map_columns(
 
 fn indexes(conn: &mut AnyConnection, backend: Backend, plan: &TablePlan) -> QueryResult<Vec<Index>> {
     let mut indexes = Vec::new();
-    let cast = |column: &str| match backend {
-        Backend::Postgres => format!("({column}::text)"),
-        Backend::Sqlite => format!("CAST({column} AS TEXT)"),
-    };
     if is_cast(backend, plan, "id") {
         let name = index_name(&plan.table.name, "id_text", true);
-        indexes.push(Index { name, on: cast("\"id\""), unique: true });
+        indexes.push(Index { name, on: indexed_text(backend, "\"id\""), unique: true });
     }
     let email = plan.name_of("email").unwrap_or_default();
     let on = match backend {
@@ -203,13 +191,7 @@ fn indexes(conn: &mut AnyConnection, backend: Backend, plan: &TablePlan) -> Quer
     };
     indexes.push(Index { name: index_name(&plan.table.name, "email", true), on, unique: true });
     if backend == Backend::Sqlite {
-        for field in ["software_background", "hardware_background"] {
-            let column = plan.theirs(field).map_or(field, |column| &column.name);
-            if plan.theirs(field).is_none() || !is_indexed(conn, &plan.table, column, false)? {
-                let name = index_name(&plan.table.name, field, false);
-                indexes.push(Index { name, on: ident(column), unique: false });
-            }
-        }
+        indexes.extend(catalog::field_indexes(conn, plan)?);
     }
     Ok(indexes)
 }
@@ -240,13 +222,7 @@ fn judge_other_columns(
     notes: &mut Vec<String>,
     problems: &mut Vec<String>,
 ) -> QueryResult<()> {
-    let known = |name: &str| {
-        name == "id"
-            || plan.kept.iter().any(|kept| kept.column.name == name)
-            || plan.declared.iter().any(|(_, column)| column.name == name)
-            || plan.given.iter().any(|(column, _)| column == name)
-    };
-    let others: Vec<&super::Column> = table.columns.iter().filter(|column| !known(&column.name)).collect();
+    let others: Vec<&super::Column> = table.columns.iter().filter(|column| !plan.knows(&column.name)).collect();
     for column in others.iter().filter(|column| KEEP_OUT.contains(&column.name.as_str())) {
         let name = ident(&column.name);
         let is_flag = column.class(backend) == Class::Bool;
